@@ -1,0 +1,31 @@
+# Hardening flags, and the instrumented configurations.
+
+include(CheckCCompilerFlag)
+include(CheckPIESupported)
+check_pie_supported(LANGUAGES C)
+
+foreach(flag IN ITEMS -fstack-protector-strong -fstack-clash-protection -fcf-protection)
+    string(MAKE_C_IDENTIFIER "MUSTER_HAS${flag}" has)
+    check_c_compiler_flag(${flag} ${has})
+    if(${has})
+        add_compile_options(${flag})
+    endif()
+endforeach()
+add_link_options(-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
+
+if(MUSTER_FUZZ)
+    if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
+        message(FATAL_ERROR "MUSTER_FUZZ needs clang: cmake --preset fuzz")
+    endif()
+    add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all)
+    add_link_options(-fsanitize=address,undefined)
+elseif(MUSTER_SANITIZE)
+    add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all)
+    add_link_options(-fsanitize=address,undefined)
+elseif(MUSTER_COVERAGE)
+    add_compile_options(--coverage -O0)
+    add_link_options(--coverage)
+elseif(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+    # Needs optimisation, and hides faults from the sanitizers.
+    add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+endif()
