@@ -185,7 +185,7 @@ MUSTER_API int muster_command_set_label(muster_command *command, const char *lab
 /* ---- records and statistics ----------------------------------------------------------------- */
 
 enum muster_state { /* the same numbers as on the wire */
-    MUSTER_HELD = 0, MUSTER_QUEUED, MUSTER_RUNNING,
+    MUSTER_HELD = 1, MUSTER_QUEUED, MUSTER_RUNNING,
     MUSTER_STATE_OK, MUSTER_FAILED, MUSTER_SIGNALED, MUSTER_TIMEOUT, MUSTER_STALLED, MUSTER_EXPIRED,
     MUSTER_SKIPPED, MUSTER_CANCELLED, MUSTER_LOST, MUSTER_REJECTED
 };
