@@ -34,6 +34,9 @@ ptrdiff_t bytes_find(struct bytes a, uint8_t byte);
 /* Well-formed UTF-8 (no overlong form, no surrogate, at most U+10FFFF). NUL is allowed. */
 bool bytes_is_utf8(struct bytes a);
 
+/* Size of the longest well-formed prefix; equal to a.size when all is well-formed. */
+size_t bytes_utf8_prefix(struct bytes a);
+
 /* A span that can be used as a C string: no NUL inside. */
 bool bytes_is_text(struct bytes a);
 

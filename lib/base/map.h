@@ -22,7 +22,7 @@ struct map {
 };
 
 /* Allocates nothing yet. A secret `seed` makes collisions unpredictable for peers that choose
- * keys; a fixed one makes a simulation repeatable. entries_max ≤ 2^31. */
+ * keys; a fixed one makes a simulation repeatable. entries_max ≤ 2^30. */
 void map_init(struct map *map, uint32_t entries_max, uint64_t seed);
 void map_done(struct map *map);
 
