@@ -34,9 +34,10 @@ int fs_mkdir_p(const char *path, mode_t mode);
  * others: -EPERM otherwise (-ENOTDIR when it is something else). */
 int fs_mkdir_private(const char *path);
 
-/* Creates the file if needed and takes an exclusive lock that ends with the descriptor (also when
- * the process dies): the descriptor, or -EWOULDBLOCK when somebody has it. The holder's pid is
- * written into it for people to read. */
+/* Creates the file if needed and takes an exclusive lock that ends with the last copy of the
+ * descriptor (also when the process dies; a forked child that keeps a copy keeps the lock): the
+ * descriptor, or -EWOULDBLOCK when somebody has it. The holder's pid is written into it for people
+ * to read. */
 int fs_lock(const char *path);
 
 /* Makes names created in or removed from the directory durable. fs_sync_parent: of the file. */
@@ -46,7 +47,8 @@ int fs_sync_parent(const char *path);
 /* Bytes that this user may still write on the file system of `path`. */
 int fs_free_bytes(const char *path, uint64_t *ret_bytes);
 
-/* Removes the file or the tree; never follows a symbolic link. Missing is success. */
+/* Removes the file or the tree; never follows a symbolic link. Missing is success; a tree deeper
+ * than 512 levels is -ELOOP. */
 int fs_remove_tree(const char *path);
 
 bool fs_exists(const char *path);

@@ -35,7 +35,7 @@ struct opt_list {
 typedef int opt_call_fn(void *target, const char *value, struct buffer *message);
 
 struct opt_spec {
-    const char *name; /* long name without dashes; NULL ends the table (except for OPT_HEADING) */
+    const char *name; /* long name without dashes; NULL ends the table, except for OPT_HEADING */
     char letter;      /* 0: none */
     enum opt_kind kind;
     const char *metavar; /* of the value in the help text; NULL: by kind */
@@ -62,7 +62,8 @@ struct opt_result {
     int dashes_at;
 };
 
-/* Parses argv[1 …]; operands are moved to the end of the array, NULL behind them. 0, or -EINVAL
+/* Parses argv[1 …]; operands are moved to the front of the array (argv[1 …]), NULL behind them.
+ * argv[argc] must exist. The last of an option given twice wins, lists grow. 0; -ENOMEM; or -EINVAL
  * with the whole message in `message`, e.g. "unknown option --foo, did you mean --food?". */
 int opt_parse(const struct opt_spec *table, unsigned flags, int argc, const char **argv,
               struct opt_result *ret_result, struct buffer *message);

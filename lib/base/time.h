@@ -27,7 +27,7 @@ muster_time time_add(muster_time a, muster_time b);
  * MUSTER_NEVER gives `cap_ms`, and -1 (wait for ever) when cap_ms is -1. */
 int time_poll_ms(muster_time now, muster_time then, int cap_ms);
 
-/* "2026-11-22T20:01:02.113Z". A time outside the years 0001–9999 gives "-". */
+/* "2026-11-22T20:01:02.113Z" (UTC, rounded down); MUSTER_NEVER gives "never". */
 void time_format_iso(char text[TIME_TEXT_MAX], muster_time wall_ns);
 
 /* A duration: "90s" "5m" "2h" "250ms" "1d" "1h30m" "1.5s", "0"; units ns us ms s m h d w. A number
@@ -38,7 +38,7 @@ int time_parse_duration(const char *text, muster_time *ret_ns);
 void time_format_duration(char text[TIME_TEXT_MAX], muster_time duration_ns);
 
 /* "2026-11-22T20:01:02.113Z", "2026-11-22 20:01+01:00", "2026-11-22T20:01", "2026-11-22": without
- * a zone it is local time. -EINVAL: not such a text or no such date; -ERANGE: outside 1970–2262. */
+ * a zone it is local time. -EINVAL: not such a text or no such date; -ERANGE: outside 1970–2261. */
 int time_parse_iso(const char *text, muster_time *ret_wall_ns);
 
 /* What `--at` takes: an ISO time, "now", "+5m" (from now_wall_ns), or "HH:MM[:SS]", the next such
