@@ -345,6 +345,7 @@ struct wire_list_reply {
     const struct wire_command_row *rows;
     uint32_t n_rows;
     bool more;
+    uint64_t next; /* more: ask again with after = next; there may be no rows in between */
 };
 
 struct wire_host_row {

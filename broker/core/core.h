@@ -357,4 +357,9 @@ size_t core_hosts(const struct core *core, struct bytes after, struct core_host_
 
 bool core_disk_low(const struct core *core);
 
+/* Running sums of one duration (core/stats.c); egress uses them for a prefix of the log too. */
+void spread_add(struct spread_totals *spread, int64_t ns);
+/* The q-quantile (0 … 1) from the histogram, within a bucket's width; 0 while count is 0. */
+int64_t spread_quantile_ns(const struct spread_totals *spread, double q);
+
 #endif
