@@ -1,6 +1,7 @@
 # Tests. Each has a time limit and a label; exit status 77 means "skipped".
 
 if(BUILD_TESTING)
+    enable_testing()
     pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka>=1.1.5)
 endif()
 
