@@ -44,8 +44,8 @@ enum {
 
     /* bodies */
     WIRE_COMMAND_BODY_MAX = 256 * 1024,
-    WIRE_RECORD_BODY_MAX = 640 * 1024,
-    WIRE_RESULT_MAX = 256 * 1024, /* the packed result of a RecordBody */
+    WIRE_RECORD_BODY_MAX = 704 * 1024,
+    WIRE_RESULT_MAX = 256 * 1024, /* all packed values of a body */
     WIRE_VALUES_MAX = 65536,      /* tokens in one body */
     WIRE_VALUE_DEPTH_MAX = 32,    /* lists and maps inside each other */
     WIRE_ARGV_MAX = 16384,
@@ -56,8 +56,8 @@ enum {
     WIRE_OUTPUT_PART_MAX = 64 * 1024, /* head and tail of one stream, each */
     WIRE_FAILURE_TYPE_MAX = 255,
     WIRE_FAILURE_MESSAGE_MAX = 16 * 1024,
-    WIRE_TRACE_LINES_MAX = 256,
-    WIRE_TRACE_BYTES_MAX = 32 * 1024, /* all lines together */
+    WIRE_TRACE_LINES_MAX = 128,
+    WIRE_TRACE_LINE_MAX = 1024,
 
     /* what one call may take from the arena */
     WIRE_DECODE_MEMORY_MAX = 2 * 1024 * 1024, /* wire_decode */
