@@ -318,6 +318,8 @@ void core_trace(struct core *core, void (*line)(void *ctx, const char *text), vo
 /* ---- views for egress (read only, valid until the next step) -------------------------------- */
 
 struct bytes core_name(const struct core *core, uint32_t id);
+/* The pool of the handle behind a client's peer; 0 when it has not said hello. */
+uint32_t core_peer_pool(const struct core *core, peer_id peer);
 
 struct core_pool_stats {
     struct bytes name;
