@@ -77,6 +77,15 @@ size_t bytes_utf8_prefix(struct bytes a)
 {
     size_t at = 0;
     while (at < a.size) {
+        /* Eight bytes of ASCII at once: most texts are nothing else. */
+        uint64_t eight;
+        if (a.size - at >= sizeof eight) {
+            memcpy(&eight, a.data + at, sizeof eight);
+            if ((eight & UINT64_C(0x8080808080808080)) == 0) {
+                at += sizeof eight;
+                continue;
+            }
+        }
         size_t size = utf8_sequence(bytes_slice(a, at, SIZE_MAX));
         if (size == 0)
             break;
