@@ -65,8 +65,9 @@ void time_format_iso(char text[TIME_TEXT_MAX], muster_time wall_ns)
         snprintf(text, TIME_TEXT_MAX, "never");
         return;
     }
-    int64_t days = wall_ns / DAY - (wall_ns % DAY < 0);
-    int64_t ms = (wall_ns - days * DAY) / MUSTER_MS;
+    bool is_early = wall_ns % DAY < 0;
+    int64_t days = wall_ns / DAY - is_early;
+    int64_t ms = (wall_ns % DAY + (is_early ? DAY : 0)) / MUSTER_MS;
     int64_t z = days + 719468;
     int64_t era = (z >= 0 ? z : z - 146096) / 146097;
     int64_t day_of_era = z - era * 146097;
