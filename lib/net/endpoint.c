@@ -47,9 +47,12 @@ int endpoint_parse(const char *text, struct endpoint *ret_endpoint, struct buffe
         endpoint.is_ipc = true;
         endpoint.path = text + 6;
         if (endpoint.path[0] == '\0')
-            return refuse(message, text, "the path is missing: ipc:///run/user/1000/muster/clients");
+            return refuse(message, text,
+                          "the path is missing: ipc:///run/user/1000/muster/clients");
         if (strlen(endpoint.path) > ENDPOINT_PATH_MAX)
-            return refuse(message, text, "the path is longer than the 107 bytes that a local socket can have; use a shorter directory");
+            return refuse(message, text,
+                          "the path is longer than the 107 bytes that a local socket can have; use "
+                          "a shorter directory");
         *ret_endpoint = endpoint;
         return 0;
     }
@@ -57,11 +60,13 @@ int endpoint_parse(const char *text, struct endpoint *ret_endpoint, struct buffe
         return refuse(message, text, "an address is ipc://PATH or tcp://HOST:PORT");
     const char *host = text + 6, *colon = strrchr(host, ':');
     if (colon == NULL || colon == host || parse_port(colon + 1, &endpoint.port) < 0)
-        return refuse(message, text, "an address on the network is tcp://HOST:PORT with a port from 1 to 65535");
+        return refuse(message, text,
+                      "an address on the network is tcp://HOST:PORT with a port from 1 to 65535");
     size_t size = (size_t)(colon - host);
-    endpoint.is_loopback = (size == 9 && strncmp(host, "localhost", 9) == 0) ||
-                           (size == 5 && strncmp(host, "[::1]", 5) == 0) ||
-                           (size >= 7 && strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == size);
+    endpoint.is_loopback =
+        (size == 9 && strncmp(host, "localhost", 9) == 0) ||
+        (size == 5 && strncmp(host, "[::1]", 5) == 0) ||
+        (size >= 7 && strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == size);
     *ret_endpoint = endpoint;
     return 0;
 }
@@ -72,13 +77,17 @@ int endpoint_runtime_dir(struct buffer *path, struct buffer *message)
     if (xdg != NULL && xdg[0] == '/')
         buffer_printf(path, "%s/muster", xdg);
     else
-        buffer_printf(path, "%s/muster-%u", tmp != NULL && tmp[0] == '/' ? tmp : "/tmp", (unsigned)geteuid());
+        buffer_printf(path, "%s/muster-%u", tmp != NULL && tmp[0] == '/' ? tmp : "/tmp",
+                      (unsigned)geteuid());
     int r = fs_mkdir_private(buffer_str(path));
     if (r < 0 && message != NULL) {
         if (r == -EPERM)
-            buffer_printf(message, "%s must be a directory of yours that nobody else can enter (mode 0700)", buffer_str(path));
+            buffer_printf(message,
+                          "%s must be a directory of yours that nobody else can enter (mode 0700)",
+                          buffer_str(path));
         else
-            buffer_printf(message, "cannot make the directory %s: %s", buffer_str(path), strerror(-r));
+            buffer_printf(message, "cannot make the directory %s: %s", buffer_str(path),
+                          strerror(-r));
     }
     return r;
 }

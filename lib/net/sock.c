@@ -14,7 +14,8 @@
 
 struct sock_options sock_options_default(void)
 {
-    return (struct sock_options){.message_max = 1024 * 1024, .send_max = 1000, .receive_max = 1000, .linger_ms = 500};
+    return (struct sock_options){
+        .message_max = 1024 * 1024, .send_max = 1000, .receive_max = 1000, .linger_ms = 500};
 }
 
 void *sock_context_new(void)
@@ -104,9 +105,13 @@ static int prepare_ipc(const char *path, int *ret_lock, struct buffer *message)
         *slash = '\0';
         r = fs_mkdir_private(dir);
         if (r == -EPERM)
-            buffer_printf(message, "ipc://%s: other users can enter %s: serve in a directory of yours with mode 0700", path, dir);
+            buffer_printf(
+                message,
+                "ipc://%s: other users can enter %s: serve in a directory of yours with mode 0700",
+                path, dir);
         else if (r < 0)
-            buffer_printf(message, "ipc://%s: cannot make the directory %s: %s", path, dir, strerror(-r));
+            buffer_printf(message, "ipc://%s: cannot make the directory %s: %s", path, dir,
+                          strerror(-r));
     }
     free(dir);
     if (r < 0)
@@ -117,12 +122,15 @@ static int prepare_ipc(const char *path, int *ret_lock, struct buffer *message)
     if (r == -EWOULDBLOCK) {
         struct buffer holder = BUFFER_EMPTY;
         fs_read_file(buffer_str(&lock), 32, &holder);
-        buffer_printf(message, "ipc://%s: another process (pid %.*s) serves there already: end it first, or choose another path",
+        buffer_printf(message,
+                      "ipc://%s: another process (pid %.*s) serves there already: end it first, or "
+                      "choose another path",
                       path, (int)strcspn(buffer_str(&holder), "\n"), buffer_str(&holder));
         buffer_done(&holder);
         r = -EADDRINUSE;
     } else if (r < 0) {
-        buffer_printf(message, "ipc://%s: cannot lock %s: %s", path, buffer_str(&lock), strerror(-r));
+        buffer_printf(message, "ipc://%s: cannot lock %s: %s", path, buffer_str(&lock),
+                      strerror(-r));
     } else {
         *ret_lock = r;
         r = 0;
