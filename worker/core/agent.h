@@ -9,8 +9,12 @@
  *     disconnected --AGENT_CONNECTED--> greeting --WELCOME--> serving --SIGTERM--> draining --> done
  *          ^------------- silence, refused: back off with full jitter -------------'
  *
- * Records: the shell writes DONE records to the spool BEFORE it calls agent_step (S6), so that the
- * machine may send at once. Handles name records and bodies; the machine only passes them on.
+ * Records: the shell has a DONE record in the spool before anything that this step asks to send
+ * leaves (S6). Handles name records and bodies; the machine only passes them on.
+ *
+ * An attempt that was handed out is always accounted for: it ends with a record, is given back
+ * (`returned`), or is missing from the next HELLO, which says that it never started here. A command
+ * that arrives between a HELLO that could not list it and its WELCOME is therefore given back.
  */
 #ifndef MUSTER_WORKER_CORE_AGENT_H
 #define MUSTER_WORKER_CORE_AGENT_H
@@ -34,7 +38,8 @@ struct agent_options {
     uint32_t slots;
     uint32_t ahead_max;       /* commands taken beyond the slots: 1024 */
     uint32_t spooled_max;     /* unacknowledged records before it stops taking commands */
-    int64_t silence_ns;       /* no word from the broker for this long: re-create the socket */
+    int64_t silence_ns;       /* before WELCOME: no word for this long: re-create the socket; once
+                               * welcomed it is three renewals, at least 2 s */
     int64_t backoff_min_ns, backoff_max_ns; /* 100 ms, 30 s: full jitter */
     int64_t drain_ns;         /* SIGTERM: wait this long for running commands; then TERM */
     int64_t grace_ns;         /* between TERM and KILL */
@@ -55,8 +60,11 @@ enum agent_event_type {
     AGENT_EV_DONE,        /* an attempt ended here; its record is in the spool already */
     AGENT_EV_SPOOLED,     /* at start: a record that an earlier incarnation left */
     AGENT_EV_LEFT,        /* at start: an attempt that an earlier incarnation had started and that is gone */
-    AGENT_EV_DRAIN,       /* SIGTERM */
-    AGENT_EV_TICK
+    AGENT_EV_DRAIN,       /* SIGTERM; a repeated one hurries */
+    AGENT_EV_TICK,        /* the socket was drained empty: deadlines may be judged */
+    AGENT_EV_RECONNECTED, /* the same socket has another connection: what was in flight is gone */
+    AGENT_EV_UNSTARTED,   /* a START could not be performed: the command waits again */
+    AGENT_EV_SPOOL        /* the spool takes nothing more (full) or takes again */
 };
 
 struct agent_event {
@@ -71,24 +79,35 @@ struct agent_event {
         struct { uint64_t sent_ns; } pong;
         struct { bool end; } bye;
         struct { bool retryable; } refused;
-        struct { struct agent_id id; uint64_t record; int64_t run_ns; } done; /* record: spool handle */
+        struct {
+            struct agent_id id;
+            uint64_t record; /* spool handle */
+            int64_t run_ns;
+            bool cut_off; /* it ended because it was told to with CUT_OFF: nothing to report */
+        } done;
         struct { struct agent_id id; uint64_t record; } spooled;
-        struct { struct agent_id id; } left;
+        struct { struct agent_id id; uint64_t record; } left;
+        struct { bool hurry; } drain; /* end what runs at once, wait for nobody */
+        struct { struct agent_id id; } unstarted;
+        struct { bool full; } spool;
     } as;
 };
 
 enum agent_effect_type {
     AGENT_FX_SEND_HELLO = 1, /* the shell asks agent_attempts and sends it in parts */
-    AGENT_FX_SEND_RENEW,     /* credit, sent_ns, round_trip_ns, returned */
+    AGENT_FX_SEND_RENEW,     /* credit, sent_ns, round_trip_ns, returned; may be joined with a later
+                              * one that has not been sent either */
     AGENT_FX_SEND_REPORT,    /* one record; consecutive ones go into one REPORT */
     AGENT_FX_SEND_BYE,
     AGENT_FX_START,          /* start this attempt in `slot`, after its `started` note is in the spool */
-    AGENT_FX_END,            /* TERM to its tree (after grace KILL): reason says why */
+    AGENT_FX_END,            /* TERM to its tree (after grace KILL): reason says why; CUT_OFF: S5 */
     AGENT_FX_KILL,           /* KILL now */
     AGENT_FX_DROP,           /* forget the body of a command that will not start */
     AGENT_FX_FORGET,         /* the spool may forget this record / attempt */
     AGENT_FX_REOPEN,         /* close the socket; AGENT_EV_OPEN after `delay_ns` */
-    AGENT_FX_EXIT            /* everything is done */
+    AGENT_FX_EXIT,           /* everything is done */
+    AGENT_FX_CANCEL_UNSTARTED /* it ends here without being run: make its record (`reason`, `body`),
+                               * then AGENT_EV_DONE */
 };
 
 struct agent_effect {
@@ -122,5 +141,10 @@ size_t agent_attempts(const struct agent *agent, struct agent_attempt *ret, size
 size_t agent_attempts_count(const struct agent *agent);
 uint32_t agent_credit(const struct agent *agent);
 bool agent_is_serving(const struct agent *agent);
+/* EXIT followed a refusal of the first HELLO that no repetition would change. */
+bool agent_is_refused(const struct agent *agent);
+uint32_t agent_running(const struct agent *agent);
+uint32_t agent_waiting(const struct agent *agent);
+uint32_t agent_spooled(const struct agent *agent);
 
 #endif
