@@ -1,4 +1,4 @@
-/* Addresses as people write them: "ipc://PATH" and "tcp://HOST:PORT". */
+/* Addresses as people write them: "ipc:///PATH" and "tcp://HOST:PORT". */
 #ifndef NET_ENDPOINT_H
 #define NET_ENDPOINT_H
 
@@ -7,7 +7,10 @@
 
 #include "base/buffer.h"
 
-enum { ENDPOINT_PATH_MAX = 107 }; /* sun_path without its NUL */
+enum {
+    ENDPOINT_PATH_MAX = 107, /* sun_path without its NUL */
+    ENDPOINT_TEXT_MAX = 300
+};
 
 struct endpoint {
     bool is_ipc;

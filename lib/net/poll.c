@@ -1,4 +1,7 @@
-/* poll.c -- one wait for everything that a shell listens to. */
+/* One wait for everything that a shell listens to: sockets, descriptors, signals, a deadline.
+ *
+ * Not here: what is done about it. Invariant: signals arrive through a descriptor only, so that no
+ * call of libzmq is ever interrupted by one of them. */
 #include "net/poll.h"
 
 #include <errno.h>
@@ -7,13 +10,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* An hour at most, so that no arithmetic of a distant deadline can overflow an int. */
+enum { WAIT_MS_MAX = 3600 * 1000 };
+
 int poll_wait(zmq_pollitem_t *items, int n_items, muster_time now, muster_time deadline)
 {
-    /* An hour at most, so that no arithmetic of a distant deadline can overflow an int. */
-    int timeout_ms = time_poll_ms(now, deadline, 3600 * 1000);
-    int r = zmq_poll(items, n_items, timeout_ms);
-    if (r >= 0)
-        return r;
+    int result = zmq_poll(items, n_items, time_poll_ms(now, deadline, WAIT_MS_MAX));
+    if (result >= 0) {
+        return result;
+    }
     return errno == EINTR ? 0 : -errno;
 }
 
@@ -25,9 +30,13 @@ int poll_signals_open(void)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     struct sigaction ignore = {.sa_handler = SIG_IGN};
-    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || sigaction(SIGPIPE, &ignore, NULL) < 0 ||
-        sigaction(SIGXFSZ, &ignore, NULL) < 0)
+    int error = pthread_sigmask(SIG_BLOCK, &set, NULL);
+    if (error != 0) {
+        return -error;
+    }
+    if (sigaction(SIGPIPE, &ignore, NULL) < 0 || sigaction(SIGXFSZ, &ignore, NULL) < 0) {
         return -errno;
+    }
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     return fd < 0 ? -errno : fd;
 }
@@ -35,8 +44,8 @@ int poll_signals_open(void)
 int poll_signals_next(int signal_fd)
 {
     struct signalfd_siginfo info;
-    ssize_t n = read(signal_fd, &info, sizeof info);
-    return n == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
+    ssize_t size = read(signal_fd, &info, sizeof info);
+    return size == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
 }
 
 int poll_process_open(int pid)

@@ -7,8 +7,8 @@
 
 #include "base/time.h"
 
-/* zmq_poll until `deadline` (of `now`'s clock), rounded up to whole milliseconds; MUSTER_NEVER
- * waits without limit. The number of ready items, 0 when time is up or a signal came, or -errno. */
+/* zmq_poll until `deadline` (of `now`'s clock), rounded up to whole milliseconds, at most an hour.
+ * The number of ready items, 0 when time is up or a signal came, or -errno. */
 int poll_wait(zmq_pollitem_t *items, int n_items, muster_time now, muster_time deadline);
 
 /* Blocks SIGTERM, SIGINT and SIGHUP in this thread and all it starts (call it before the context:

@@ -1,9 +1,6 @@
-/*
- * sock.h -- ROUTER and DEALER sockets with every option that Muster needs, set in one place.
+/* ROUTER and DEALER sockets with every option that Muster needs, set in one place.
  *
- * Never set: ZMQ_HEARTBEAT_* (aborts 4.3.4), routing ids (hand-over loses messages). Sends and
- * receives never block. Every message is one frame.
- */
+ * Sends and receives never block. Every message is one frame. */
 #ifndef NET_SOCK_H
 #define NET_SOCK_H
 
