@@ -336,6 +336,13 @@ static bool is_equal_item(const struct wire_field *field, ProtobufCType type, co
     return bytes_equal(left, right);
 }
 
+static const uint8_t *items_at(const uint8_t *at)
+{
+    const uint8_t *items;
+    memcpy(&items, at, sizeof items);
+    return items;
+}
+
 bool fill_is_equal(const struct wire_layout *layout, const void *a, const void *b)
 {
     for (unsigned i = 0; i < layout->n_fields; i++) {
@@ -351,8 +358,8 @@ bool fill_is_equal(const struct wire_layout *layout, const void *a, const void *
             if (n != other) {
                 return false;
             }
-            memcpy(&left, left, sizeof left);
-            memcpy(&right, right, sizeof right);
+            left = items_at(left);
+            right = items_at(right);
         }
         for (uint32_t k = 0; k < n; k++) {
             if (!is_equal_item(field, type, left + (size_t)k * field->bytes,
