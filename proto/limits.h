@@ -60,7 +60,7 @@ enum {
     WIRE_TRACE_LINE_MAX = 1024,
 
     /* what one call may take from the arena */
-    WIRE_DECODE_MEMORY_MAX = 2 * 1024 * 1024, /* wire_decode */
+    WIRE_DECODE_MEMORY_MAX = 8 * 1024 * 1024, /* wire_decode */
     WIRE_BODY_MEMORY_MAX = 4 * 1024 * 1024 /* wire_command_body_decode, wire_record_body_decode */
 };
 

@@ -31,7 +31,7 @@ static int check_number(struct wire_parse *parse, const struct wire_field *field
     } else {
         value = *at != 0;
     }
-    if (field->max != 0 || field->rule != RULE_NONE) {
+    if (value != 0 && (field->max != 0 || field->rule != RULE_NONE)) {
         int result = wire_rule_number(&parse->trail, field, type, value);
         if (result < 0) {
             return result;
