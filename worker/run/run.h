@@ -20,11 +20,13 @@ struct run;
 
 struct run_options {
     uint32_t slots;
-    const char *host;          /* {host} in names, MUSTER_HOST in the environment */
-    const char *workdir;       /* cwd of commands that give none; backend paths are relative to it */
-    const char *spool_dir;     /* for the output that does not fit into the record; removed afterwards */
-    int64_t grace_ns;          /* default between TERM and KILL: 5 s */
-    int64_t drain_output_ns;   /* after the leader's exit, if others hold the pipes: 2 s */
+    const char *host;    /* {host} in names, MUSTER_HOST in the environment */
+    const char *workdir; /* cwd of commands that give none; backend paths are relative to it */
+    const char
+        *spool_dir;   /* keeps a note by which a later worker ends what this one left; NULL: none */
+    int64_t grace_ns; /* default between TERM and KILL: 5 s */
+    int64_t drain_output_ns; /* after the leader's exit, if others hold the pipes: 2 s */
+    int64_t unkillable_ns;   /* after the first KILL until the tree is given up; 0 = 60 s */
 };
 
 /* Forks the spawner. Call before zmq_ctx_new and before any thread. 0 or -errno. */
@@ -36,19 +38,21 @@ void run_close(struct run *run);
 int run_fd(const struct run *run);
 
 struct run_start {
-    uint64_t token;          /* the caller's name for this attempt, comes back */
-    uint32_t slot;           /* 1 … slots */
-    struct bytes function;   /* "exec", "put", … */
-    struct bytes body;       /* packed CommandBody */
+    uint64_t token;        /* the caller's name for this attempt, comes back */
+    uint32_t slot;         /* 1 … slots */
+    struct bytes function; /* "exec", "put", … */
+    struct bytes body;     /* packed CommandBody */
     struct bytes pool_name;
-    uint64_t track_id;       /* for the environment: MUSTER_TRACK_ID, MUSTER_ATTEMPT, MUSTER_POOL */
+    uint64_t track_id; /* for the environment: MUSTER_TRACK_ID, MUSTER_ATTEMPT, MUSTER_POOL */
     uint32_t attempt;
 };
-/* Hands one attempt to the spawner. 0, or -errno when the spawner is gone (then every attempt it ran
- * is lost: the caller records them LOST and exits). Never blocks for long: the socket is drained. */
+/* Hands one attempt to the spawner. 0, or -errno when the spawner is gone (then every attempt it
+ * ran is lost: the caller records them LOST and exits). Never blocks for long: the socket is
+ * drained. */
 int run_start(struct run *run, const struct run_start *start);
-/* TERM to the tree of `token`, after its grace KILL; `kill_now` skips the grace. `reason` decides the
- * state of its record (TIMEOUT, CANCELLED_RUNNING, WORKER_SHUTDOWN …). Unknown tokens are ignored. */
+/* TERM to the tree of `token`, after its grace KILL; `kill_now` skips the grace. `reason` decides
+ * the state of its record (TIMEOUT, CANCELLED_RUNNING, WORKER_SHUTDOWN …). Unknown tokens are
+ * ignored. */
 int run_end(struct run *run, uint64_t token, enum reason reason, bool kill_now);
 
 struct run_ended {
@@ -58,7 +62,9 @@ struct run_ended {
     int32_t exit;
     uint32_t signal, pid, slot;
     int64_t start_wall_ns, run_ns, throttled_ns;
-    struct bytes body;       /* packed RecordBody, valid until the next call */
+    bool
+        is_quarantined; /* processes of this slot survived KILL and still live: better not use it */
+    struct bytes body;  /* packed RecordBody, valid until the next call */
 };
 /* 1 and one ended attempt, 0 when there is none now, -errno when the spawner died. */
 int run_next(struct run *run, struct run_ended *ret_ended);
