@@ -224,10 +224,10 @@ static void go_down(struct call *call, enum refusal refusal)
 {
     call->state = CALL_DOWN;
     call->silence_at = MUSTER_NEVER;
+    emit(call, (struct call_effect){.type = CALL_FX_DOWN, .refusal = refusal});
     struct list *link;
     while ((link = list_first(&call->pending)) != NULL)
         end(call, list_entry(link, struct request, link), refusal);
-    emit(call, (struct call_effect){.type = CALL_FX_DOWN, .refusal = refusal});
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -408,6 +408,12 @@ void call_bye(struct call *call, bool end_of_broker, muster_time now)
         go_down(call, REFUSAL_SHUTTING_DOWN);
     else if (call->state != CALL_BACKING_OFF)
         back_off(call, now);
+}
+
+void call_close(struct call *call, enum refusal refusal)
+{
+    if (call->state != CALL_DOWN)
+        go_down(call, refusal);
 }
 
 /* ---- time ----------------------------------------------------------------------------------- */

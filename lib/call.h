@@ -45,7 +45,7 @@ enum call_effect_type {
     CALL_FX_REOPEN,         /* close the socket, open a fresh one, then call_opened */
     CALL_FX_END,            /* `request` ended: `refusal` OK (answer in hand), or why not */
     CALL_FX_RELEASE,        /* the frame of `request` is needed no more */
-    CALL_FX_DOWN            /* no more requests: `refusal` says why */
+    CALL_FX_DOWN            /* no more requests: `refusal` says why; their ENDs follow */
 };
 
 struct call_effect {
@@ -83,6 +83,8 @@ void call_heard(struct call *call, muster_time now); /* any message, before its 
 void call_who_are_you(struct call *call, muster_time now);
 void call_refused(struct call *call, enum refusal refusal, muster_time now); /* ERROR to HELLO */
 void call_bye(struct call *call, bool end, muster_time now);
+/* The shell gives up: every request ends with `refusal`. */
+void call_close(struct call *call, enum refusal refusal);
 /* Drain the socket first: what has arrived is not late. */
 void call_tick(struct call *call, muster_time now);
 /* When call_tick has something to do; MUSTER_NEVER when nothing is due. */

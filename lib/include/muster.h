@@ -56,6 +56,13 @@ enum muster_code {
     MUSTER_EUNKNOWNFUNCTION = -15,/* no host ever offered it */
     MUSTER_ESTORAGE = -16,
     MUSTER_EINTERNAL = -17,
+    MUSTER_EUNKNOWNBATCH = -18,
+    MUSTER_EUNKNOWNHOST = -19,
+    MUSTER_EUNKNOWNKEY = -20,
+    MUSTER_ELIMITMISMATCH = -21,
+    MUSTER_EALREADYFINAL = -22,   /* the command had already ended */
+    MUSTER_ECURSORTAKEN = -23,    /* another consumer has opened this cursor since */
+    MUSTER_ELIMITREACHED = -24,
     /* what the library itself finds */
     MUSTER_ETIMEDOUT = -32,       /* the given time passed; for a submit: outcome unknown, see muster_submit */
     MUSTER_EUNREACHABLE = -33,    /* no broker answered within the connect time-out */
@@ -64,7 +71,8 @@ enum muster_code {
     MUSTER_EFORKED = -36,
     MUSTER_ECLOSED = -37,         /* the broker said goodbye for good */
     MUSTER_ESYSTEM = -38,         /* see text: errno of a system call */
-    MUSTER_ESTOPPED = -39         /* the caller's callback stopped the loop */
+    MUSTER_ESTOPPED = -39,        /* the caller's callback stopped the loop */
+    MUSTER_EBADANSWER = -40       /* the broker's answer cannot be read */
 };
 
 typedef struct muster_error_info {

@@ -300,7 +300,7 @@ static void test_call__never_welcomed_ends_all_at_the_connect_timeout(void **sta
     trace_run_to(&trace, 4.9);
     trace_expect(&trace, "HELLO HELLO HELLO");
     trace_run_to(&trace, 5);
-    trace_expect(&trace, "end#2=UNREACHABLE free#2 DOWN=UNREACHABLE");
+    trace_expect(&trace, "DOWN=UNREACHABLE end#2=UNREACHABLE free#2");
     assert_true(call_is_down(trace.call));
     assert_int_equal(trace_submit(&trace), 0);
     assert_true(call_deadline(trace.call) == MUSTER_NEVER);
@@ -332,7 +332,7 @@ static void test_call__refused_hello_is_the_end_unless_it_is_retryable(void **st
     trace_run_to(trace, 1);
     trace_expect(trace, "REOPEN HELLO");
     call_refused(trace->call, REFUSAL_LOG_MISMATCH, trace->now);
-    trace_expect(trace, "end#2=LOG_MISMATCH free#2 DOWN=LOG_MISMATCH");
+    trace_expect(trace, "DOWN=LOG_MISMATCH end#2=LOG_MISMATCH free#2");
     call_opened(trace->call, trace->now);
     call_welcomed(trace->call, 4, trace->now);
     trace_expect(trace, "");
@@ -350,7 +350,7 @@ static void test_call__bye_backs_off_and_bye_for_good_is_the_end(void **state)
     call_welcomed(trace->call, 4, trace->now);
     trace_expect(trace, "send#2(1,0)");
     call_bye(trace->call, true, trace->now);
-    trace_expect(trace, "end#2=SHUTTING_DOWN free#2 DOWN=SHUTTING_DOWN");
+    trace_expect(trace, "DOWN=SHUTTING_DOWN end#2=SHUTTING_DOWN free#2");
 }
 
 static void test_call__a_late_word_is_heard_while_backing_off(void **state)
@@ -380,6 +380,20 @@ static void test_call__pause_that_ends_without_a_session_waits_for_welcome(void 
     trace_expect(trace, "send#2(1,0)");
 }
 
+static void test_call__closing_ends_every_request(void **state)
+{
+    struct trace *trace = *state;
+    trace_ready(trace, 4);
+    trace_submit(trace);
+    trace_read(trace, 10);
+    trace_expect(trace, "send#2(1,0) send#3");
+    call_close(trace->call, REFUSAL_CANCELLED);
+    call_close(trace->call, REFUSAL_INTERNAL);
+    trace_expect(trace, "DOWN=CANCELLED end#2=CANCELLED free#2 end#3=CANCELLED free#3");
+    call_tick(trace->call, 3600 * MUSTER_S);
+    trace_expect(trace, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -406,6 +420,7 @@ int main(void)
         TEST(test_call__bye_backs_off_and_bye_for_good_is_the_end),
         TEST(test_call__a_late_word_is_heard_while_backing_off),
         TEST(test_call__pause_that_ends_without_a_session_waits_for_welcome),
+        TEST(test_call__closing_ends_every_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

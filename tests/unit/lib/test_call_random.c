@@ -63,7 +63,6 @@ static void on_send(struct world *world, const struct call_effect *effect)
 static void on_effect(void *ctx, const struct call_effect *effect)
 {
     struct world *world = ctx;
-    assert_false(world->down);
     struct asked *asked;
     switch (effect->type) {
     case CALL_FX_SEND_HELLO:
