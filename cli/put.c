@@ -17,7 +17,7 @@
 #include "cli/watch.h"
 
 static const char *name;
-static bool overwrite, validated = true;
+static bool overwrite, validated = true, make_dir;
 
 static const struct opt_spec options[] = {
     {"name", 0, OPT_STRING, "NAME", "its name in the store; default: the file's own", &name, NULL,
@@ -28,6 +28,8 @@ static const struct opt_spec options[] = {
      "read back and compare before it is published (the default; "
      "--no-validated trusts the store)",
      &validated, NULL, 0, 0},
+    {"mkdir", 0, OPT_FLAG, NULL, "make the store's own directory if it is missing", &make_dir, NULL,
+     0, 0},
     OPT_END};
 
 static const char *base_name(const char *path)
@@ -48,6 +50,9 @@ static int submit_file(struct broker *broker, const char *file, bool is_local,
         (void)muster_command_kw_bool(command, "validate", validated);
         if (overwrite) {
             (void)muster_command_kw_bool(command, "overwrite", 1);
+        }
+        if (make_dir) {
+            (void)muster_command_kw_bool(command, "mkdir", 1);
         }
         status = store_submit(broker, command, sent);
     }
@@ -70,7 +75,8 @@ static int add_row(const muster_record *record, void *arg)
     const muster_value *already = muster_value_get(record->result, "already");
     table_add_state(table, record->state);
     table_add(table, record->host);
-    add_text(table, muster_value_at(record->args, 1));
+    const muster_value *stored = muster_value_get(record->result, "name");
+    add_text(table, stored != NULL ? stored : muster_value_at(record->args, 1));
     add_text(table, muster_value_get(record->result, "bytes"));
     add_text(table, muster_value_get(record->result, "sha256"));
     table_add(table, muster_value_bool(already) ? "was there already" : record->warning);

@@ -3,6 +3,9 @@
  * The columns are the keys of the first row, in its order: rows of one result have the same keys.
  */
 #include <ctype.h>
+#include <string.h>
+
+#include "base/time.h"
 
 #include "cli/value.h"
 
@@ -39,9 +42,21 @@ static void append_headings(struct buffer *headings, const muster_value *row)
     }
 }
 
-static void add_cell(struct table *table, const muster_value *value)
+/* What stores answer: a time is a number of seconds, an absent object has the size -1. */
+static void add_cell(struct table *table, const char *key, const muster_value *value)
 {
     struct buffer text = BUFFER_EMPTY;
+    if (strcmp(key, "mtime") == 0 && muster_value_kind(value) == MUSTER_DOUBLE) {
+        char time[TIME_TEXT_MAX];
+        time_format_iso(time, (muster_time)(muster_value_double(value) * 1e9));
+        table_add(table, time);
+        return;
+    }
+    if (strcmp(key, "size") == 0 && muster_value_kind(value) == MUSTER_INT &&
+        muster_value_int(value) == -1) {
+        table_add(table, "absent");
+        return;
+    }
     value_append_plain(&text, value);
     table_add(table, buffer_str(&text));
     buffer_done(&text);
@@ -52,7 +67,7 @@ static void add_row(struct table *table, const muster_value *row, const muster_v
     for (size_t i = 0; i < muster_value_count(like); i++) {
         size_t size;
         const char *key = muster_value_key_at(like, i, &size);
-        add_cell(table, muster_value_get(row, key));
+        add_cell(table, key, muster_value_get(row, key));
     }
 }
 

@@ -23,7 +23,7 @@ complain() {
 
 # Long options of a help page, one a line, without the dashes.
 options_of() {
-    sed -n 's/^ *\(-[a-z], \)\{0,1\}--\([a-z0-9-]*\).*/\2/p'
+    sed -n 's/^ *\(-[a-z], \)\{0,1\}--\([a-z][a-z0-9-]*\)[ …].*/\2/p; s/^ *\(-[a-z], \)\{0,1\}--\([a-z][a-z0-9-]*\)$/\2/p'
 }
 
 # The page with its dashes plain. Before VERBS stand the options that several verbs share.
