@@ -42,6 +42,8 @@ void ladder_begin(struct spawner *spawner, struct slot *slot, enum reason reason
         size_t seen = tree_signal(&spawner->trees, slot_tree(slot), SIGTERM);
         if (slot->is_leader_gone)
             slot->left_behind = seen;
+        if (slot->is_leader_gone && seen == 0)
+            return; /* dead already, they only wait to be reaped */
         slot->ladder = LADDER_TERM;
         slot->ladder_at = time_add(now, grace_ns);
     } else if (slot->ladder == LADDER_TERM && time_add(now, grace_ns) < slot->ladder_at) {

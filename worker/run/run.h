@@ -27,6 +27,7 @@ struct run_options {
     int64_t grace_ns; /* default between TERM and KILL: 5 s */
     int64_t drain_output_ns; /* after the leader's exit, if others hold the pipes: 2 s */
     int64_t unkillable_ns;   /* after the first KILL until the tree is given up; 0 = 60 s */
+    bool no_cgroup;          /* end trees without control groups even where they could be used */
 };
 
 /* Forks the spawner. Call before zmq_ctx_new and before any thread. 0 or -errno. */

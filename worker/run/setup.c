@@ -149,7 +149,7 @@ static int open_all(struct spawner *spawner)
     }
     if (error < 0)
         return error;
-    error = cgroup_root_open(&spawner->root, spawner->cookie);
+    error = options->no_cgroup ? -EOPNOTSUPP : cgroup_root_open(&spawner->root, spawner->cookie);
     log_event(LOG_DEBUG, "tree_kill", "by=%s error=%s", spawner->root.path ? "cgroup" : "subreaper",
               log_errno(error));
     if (options->spool_dir) {

@@ -236,9 +236,10 @@ static void reap(struct spawner *spawner, muster_time now)
         } else if (slot->runner.tree && slot->runner.tree->leader == pid) {
             call_runner_reaped(spawner, slot, status, &usage);
         } else {
+            /* Its step comes when all that has died by now is reaped. */
             map_remove(&spawner->slot_of_leader, (uint64_t)pid);
             slot_leader_reaped(spawner, slot, status, &usage);
-            slot_step(spawner, slot, now);
+            spawner_set_deadline(spawner, slot, now);
         }
         arena_reset(&spawner->arena);
     }

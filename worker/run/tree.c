@@ -220,24 +220,48 @@ static void meet_child(struct trees *trees, pid_t pid)
         adopt(trees, pid);
 }
 
-void trees_scan(struct trees *trees)
+/* Strays that could not be told apart, as long as there are any: when all trees but one that they
+ * may have come from are gone, they are of this one. Returns how many belong to nobody. */
+static size_t settle(struct trees *trees)
+{
+    size_t unowned = 0;
+    for (size_t i = 0; i < trees->n_strays; i++) {
+        struct stray *stray = &trees->strays[i];
+        struct tree *one = NULL;
+        if (stray->tree)
+            continue;
+        if (count_suspects(trees, stray->adopted, &one) == 1)
+            own(stray, one);
+        else
+            unowned++;
+    }
+    return unowned;
+}
+
+static void meet_children(struct trees *trees)
 {
     pid_t pids[PROCFS_CHILDREN_MAX];
+    struct procfs_children children = {.fd = trees->children_fd, .is_over = false};
+    for (size_t n; (n = procfs_children_next(&children, pids)) > 0;) {
+        for (size_t i = 0; i < n; i++)
+            meet_child(trees, pids[i]);
+    }
+}
+
+void trees_scan(struct trees *trees)
+{
     if (trees->children_fd >= 0) {
-        struct procfs_children children = {.fd = trees->children_fd, .is_over = false};
-        for (size_t n; (n = procfs_children_next(&children, pids)) > 0;) {
-            for (size_t i = 0; i < n; i++)
-                meet_child(trees, pids[i]);
+        meet_children(trees);
+    } else {
+        trees->has_snapshot = false;
+        if (take_snapshot(trees) < 0)
+            return;
+        for (size_t i = 0; i < trees->n_processes; i++) {
+            if (trees->processes[i].stat.parent == trees->self)
+                meet_child(trees, trees->processes[i].stat.pid);
         }
-        return;
     }
-    trees->has_snapshot = false;
-    if (take_snapshot(trees) < 0)
-        return;
-    for (size_t i = 0; i < trees->n_processes; i++) {
-        if (trees->processes[i].stat.parent == trees->self)
-            meet_child(trees, trees->processes[i].stat.pid);
-    }
+    settle(trees);
 }
 
 bool tree_is_empty(const struct tree *tree)
@@ -247,20 +271,11 @@ bool tree_is_empty(const struct tree *tree)
 
 size_t trees_end_unowned(struct trees *trees)
 {
-    size_t unowned = 0;
-    for (size_t i = 0; i < trees->n_strays; i++) {
-        struct stray *stray = &trees->strays[i];
-        if (stray->tree)
-            continue;
-        struct tree *one = NULL;
-        size_t suspects = count_suspects(trees, stray->adopted, &one);
-        if (suspects == 1) {
-            own(stray, one);
-            continue;
-        }
-        unowned++;
-        if (suspects == 0)
-            kill(stray->pid, SIGKILL);
+    size_t unowned = settle(trees);
+    for (size_t i = 0; unowned > 0 && i < trees->n_strays; i++) {
+        struct tree *one;
+        if (!trees->strays[i].tree && count_suspects(trees, trees->strays[i].adopted, &one) == 0)
+            kill(trees->strays[i].pid, SIGKILL);
     }
     return unowned;
 }
@@ -326,7 +341,7 @@ size_t tree_signal(struct trees *trees, struct tree *tree, int signal_number)
     size_t seen = 0;
     for (size_t i = 0; i < trees->n_processes; i++) {
         const struct process *process = &trees->processes[i];
-        if (!process->is_marked)
+        if (!process->is_marked || process->stat.state == 'Z')
             continue;
         seen++;
         int error = send_signal(trees, &process->stat, process->is_child, signal_number);

@@ -78,7 +78,7 @@ size_t trees_end_unowned(struct trees *trees);
 bool tree_is_empty(const struct tree *tree);
 
 /* Sends the signal to every process of the tree (SIGTERM is followed by SIGCONT). Returns how many
- * processes it saw; new ones may have been born meanwhile, so SIGKILL is repeated until
+ * live processes it saw; new ones may have been born meanwhile, so SIGKILL is repeated until
  * tree_is_empty. */
 size_t tree_signal(struct trees *trees, struct tree *tree, int signal_number);
 

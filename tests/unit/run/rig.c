@@ -218,6 +218,46 @@ bool rig_wait_gone(const char *marker, int wait_ms)
     return true;
 }
 
+int rig_spawner_pid(struct rig *rig)
+{
+    (void)rig;
+    char path[64];
+    int pid = 0, more = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    assert_true(fscanf(file, "%d %d", &pid, &more) >= 1);
+    fclose(file);
+    assert_int_equal(more, 0); /* the spawner is the only child */
+    return pid;
+}
+
+int rig_spawner_files(struct rig *rig)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/fd", rig_spawner_pid(rig));
+    DIR *files = opendir(path);
+    assert_non_null(files);
+    int count = 0;
+    for (struct dirent *entry; (entry = readdir(files));)
+        count += isdigit((unsigned char)entry->d_name[0]) ? 1 : 0;
+    closedir(files);
+    return count;
+}
+
+uint64_t rig_spawner_peak_bytes(struct rig *rig)
+{
+    char path[64];
+    struct buffer text = BUFFER_EMPTY;
+    snprintf(path, sizeof path, "/proc/%d/status", rig_spawner_pid(rig));
+    assert_int_equal(fs_read_file(path, 65536, &text), 0);
+    const char *line = strstr(buffer_str(&text), "VmHWM:");
+    assert_non_null(line);
+    uint64_t bytes = strtoull(line + 6, NULL, 10) * 1024;
+    buffer_done(&text);
+    return bytes;
+}
+
 const char *rig_zoo(void)
 {
     return RIG_ZOO;

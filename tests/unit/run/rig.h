@@ -62,6 +62,11 @@ int rig_count_marked(const char *marker);
 /* Waits until none is left; false when some are after the wait. */
 bool rig_wait_gone(const char *marker, int wait_ms);
 
+/* The spawner's process id, its open descriptors, and the most memory that it ever had resident. */
+int rig_spawner_pid(struct rig *rig);
+int rig_spawner_files(struct rig *rig);
+uint64_t rig_spawner_peak_bytes(struct rig *rig);
+
 /* The zoo program. */
 const char *rig_zoo(void);
 
