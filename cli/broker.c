@@ -58,7 +58,11 @@ static int open_pool(const char *uri, struct broker *ret_broker)
     free(program_dir);
     if (code < 0) {
         char doing[256];
-        snprintf(doing, sizeof doing, "reach the broker at %s", uri);
+        if (strncmp(uri, "local:", 6) == 0) {
+            snprintf(doing, sizeof doing, "start a private broker");
+        } else {
+            snprintf(doing, sizeof doing, "reach the broker at %s", uri);
+        }
         (void)say_failed(NULL, code, doing);
         return EXIT_OURS;
     }

@@ -2,10 +2,12 @@
 #include "cli/exit.h"
 
 const struct exit_row exit_rows[] = {
-#define X(name, status, shown, one, several) {shown, one, several},
+#define X(name, status, shown_one, one, shown_several, several)                                    \
+    {shown_one, one, shown_several, several},
     EXIT_TABLE(X)
 #undef X
-        {NULL, NULL, NULL}};
+};
+const size_t exit_row_count = sizeof exit_rows / sizeof exit_rows[0];
 
 int exit_of_one(int state, int exit, int signal)
 {

@@ -62,29 +62,26 @@ static void append_paragraphs(struct buffer *page, const char *text)
 static void append_exits(struct buffer *page, enum verb_exits exits)
 {
     buffer_append_str(page, "\nExit status:\n");
-    if (exits == VERB_EXITS_COMMANDS) {
-        buffer_append_str(page, "  for one command\n");
-        for (const struct exit_row *row = exit_rows; row->shown != NULL; row++) {
-            if (row->one[0] != '(') {
-                buffer_printf(page, "    %-7s%s\n", row->shown, row->one);
-            }
+    if (exits != VERB_EXITS_COMMANDS) {
+        buffer_append_str(page, "    0      done\n");
+        if (exits == VERB_EXITS_WAITING) {
+            buffer_append_str(page, "    124    the time-out passed, the work goes on\n");
         }
-        buffer_append_str(page, "  for several; the worst wins: 1, then 2, then 3\n");
-        for (const struct exit_row *row = exit_rows; row->shown != NULL; row++) {
-            if (row->several[0] != '-') {
-                const char *shown =
-                    row->several[0] == '1' && row->several[1] == ':' ? "1" : row->shown;
-                const char *text = shown != row->shown ? row->several + 3 : row->several;
-                buffer_printf(page, "    %-7s%s\n", shown, text);
-            }
-        }
+        buffer_append_str(page, "    125    usage, connection, refused\n");
         return;
     }
-    buffer_append_str(page, "    0      done\n");
-    if (exits == VERB_EXITS_WAITING) {
-        buffer_append_str(page, "    124    the time-out passed, the work goes on\n");
+    buffer_append_str(page, "  for one command\n");
+    for (size_t i = 0; i < exit_row_count; i++) {
+        if (exit_rows[i].shown_one != NULL) {
+            buffer_printf(page, "    %-7s%s\n", exit_rows[i].shown_one, exit_rows[i].one);
+        }
     }
-    buffer_append_str(page, "    125    usage, connection, refused\n");
+    buffer_append_str(page, "  for several; the worst wins: 1, then 2, then 3\n");
+    for (size_t i = 0; i < exit_row_count; i++) {
+        if (exit_rows[i].shown_several != NULL) {
+            buffer_printf(page, "    %-7s%s\n", exit_rows[i].shown_several, exit_rows[i].several);
+        }
+    }
 }
 
 int help_verb(FILE *out, const struct verb *verb, const struct opt_spec *table)

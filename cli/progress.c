@@ -128,7 +128,7 @@ static void append_summary(struct buffer *line, bool is_live)
 static void note_bad(const muster_record *record)
 {
     struct buffer what = BUFFER_EMPTY;
-    record_append_what(&what, record);
+    record_append_what(&what, record, true);
     table_add(&view.bad, record->host != NULL && record->host[0] != '\0' ? record->host : "-");
     table_addf(&view.bad, "%lld", (long long)record->track_id);
     table_add_state(&view.bad, record->state);
@@ -136,13 +136,29 @@ static void note_bad(const muster_record *record)
     buffer_done(&what);
 }
 
+/* "muster: 12 failed on db1: exit 7": what it wrote to stderr has been shown already. */
+static void append_single(struct buffer *line, const muster_record *record)
+{
+    bool has_host = record->host != NULL && record->host[0] != '\0';
+    struct buffer what = BUFFER_EMPTY;
+    record_append_what(&what, record, false);
+    buffer_printf(line, "muster: %lld %s%s%s", (long long)record->track_id,
+                  muster_state_name(record->state), has_host ? " on " : "",
+                  has_host ? record->host : "");
+    if (what.size > 0) {
+        buffer_printf(line, ": %s", buffer_str(&what));
+    }
+    buffer_done(&what);
+}
+
 static void print_end(const muster_record *record)
 {
     struct buffer line = BUFFER_EMPTY;
-    if (!view.plan.is_several) {
-        buffer_printf(&line, "muster: %lld: ", (long long)record->track_id);
+    if (view.plan.is_several) {
+        record_append_line(&line, record, view.host_width, view.has_color);
+    } else {
+        append_single(&line, record);
     }
-    record_append_line(&line, record, view.plan.is_several ? view.host_width : 0, view.has_color);
     buffer_append_char(&line, '\n');
     progress_hide();
     fwrite(buffer_str(&line), 1, line.size, stderr);
@@ -162,7 +178,7 @@ void progress_record(const muster_record *record)
         struct buffer what = BUFFER_EMPTY;
         note_host(row, record->host);
         row->state = record->state;
-        record_append_what(&what, record);
+        record_append_what(&what, record, true);
         snprintf(row->text, sizeof row->text, "%s", buffer_str(&what));
         buffer_done(&what);
     }

@@ -71,24 +71,31 @@ static void append_last_line(struct buffer *line, const muster_output *output)
     }
 }
 
-static void append_cause(struct buffer *line, const muster_record *record)
+static void append_cause(struct buffer *line, const muster_record *record, bool with_stderr)
 {
     if (record->error_message != NULL && record->error_message[0] != '\0') {
         buffer_append(line, record->error_message, strcspn(record->error_message, "\n"));
     } else if (record->err.head_size > 0 && record->state == MUSTER_FAILED) {
-        append_last_line(line, &record->err);
+        if (with_stderr) {
+            append_last_line(line, &record->err);
+        }
     } else if (record->reason != NULL) {
         buffer_append_str(line, record->reason);
     }
 }
 
-void record_append_what(struct buffer *line, const muster_record *record)
+void record_append_what(struct buffer *line, const muster_record *record, bool with_stderr)
 {
     size_t before = line->size;
     append_outcome(line, record);
     if (record->state != MUSTER_STATE_OK) {
-        buffer_append_str(line, line->size > before ? "   " : "");
-        append_cause(line, record);
+        size_t outcome = line->size;
+        buffer_append_str(line, outcome > before ? "   " : "");
+        size_t gap = line->size;
+        append_cause(line, record, with_stderr);
+        if (line->size == gap) {
+            buffer_truncate(line, outcome);
+        }
     } else if (record->warning != NULL && record->warning[0] != '\0') {
         buffer_printf(line, "   warning: %s", record->warning);
     }
@@ -113,7 +120,7 @@ void record_append_line(struct buffer *line, const muster_record *record, size_t
     append_padded(line, muster_state_name(record->state), STATE_WIDTH);
     buffer_append_str(line, start[0] != '\0' ? TABLE_COLOR_END : "");
     buffer_append_str(line, " ");
-    record_append_what(line, record);
+    record_append_what(line, record, true);
     while (line->size > 0 && line->data[line->size - 1] == ' ') {
         buffer_truncate(line, line->size - 1);
     }

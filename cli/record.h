@@ -9,8 +9,9 @@
 
 #include "base/buffer.h"
 
-/* What there is to say about an end besides its state: "exit 1   pg_dump: error: …". */
-void record_append_what(struct buffer *line, const muster_record *record);
+/* What there is to say about an end besides its state: "exit 1   pg_dump: error: …", the last line
+ * of its stderr being part of it where that is wanted. */
+void record_append_what(struct buffer *line, const muster_record *record, bool with_stderr);
 
 /* "db1  failed  exit 1   pg_dump: error: connection refused", without a line end. */
 void record_append_line(struct buffer *line, const muster_record *record, size_t host_width,
