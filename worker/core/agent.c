@@ -115,6 +115,7 @@ static void spool(struct agent *agent, bool full)
 static void tick(struct agent *agent)
 {
     session_judge(agent);
+    work_judge(agent);
     drain_judge(agent);
 }
 
@@ -206,6 +207,8 @@ muster_time agent_deadline(const struct agent *agent)
     muster_time at = session_deadline(agent);
     if (agent->session != SESSION_DONE && agent->drain != DRAIN_NO && agent->drain_at < at)
         at = agent->drain_at;
+    if (agent->session != SESSION_DONE && agent->rest_until != 0 && agent->rest_until < at)
+        at = agent->rest_until;
     return at;
 }
 

@@ -73,7 +73,8 @@ struct agent_event {
     int64_t wall_ns;
     union {
         struct { uint32_t epoch; int64_t lease_ns, renew_ns; } welcome;
-        struct { struct agent_id id; uint64_t body; bool rerunnable; } command; /* body: the shell's handle of the command */
+        /* body: the shell's handle of the command; every effect about it carries it until DONE */
+        struct { struct agent_id id; uint64_t body; bool rerunnable; } command;
         struct { struct agent_id id; bool stale; } recorded;
         struct { struct agent_id id; enum reason reason; bool forget; } stop;
         struct { uint64_t sent_ns; } pong;
@@ -84,6 +85,7 @@ struct agent_event {
             uint64_t record; /* spool handle */
             int64_t run_ns;
             bool cut_off; /* it ended because it was told to with CUT_OFF: nothing to report */
+            bool is_quarantined; /* processes of its slot survived KILL: rest the slot a while */
         } done;
         struct { struct agent_id id; uint64_t record; } spooled;
         struct { struct agent_id id; uint64_t record; } left;

@@ -125,13 +125,31 @@ static uint16_t take_slot(struct attempts *attempts)
     return (uint16_t)(word * 64 + bit + 1);
 }
 
-static void free_slot(struct attempts *attempts, uint16_t slot)
+static void leave_slot(struct attempts *attempts, struct attempt *attempt)
 {
-    uint64_t bit = UINT64_C(1) << ((slot - 1u) % 64);
+    uint16_t slot = attempt->slot;
     MUST(slot >= 1 && slot <= attempts->slots);
-    MUST((attempts->free_slots[(slot - 1u) / 64] & bit) == 0);
-    attempts->free_slots[(slot - 1u) / 64] |= bit;
-    attempts->slots_free++;
+    uint64_t bit = UINT64_C(1) << ((slot - 1u) % 64);
+    uint32_t word = (slot - 1u) / 64;
+    MUST(((attempts->free_slots[word] | attempts->resting_slots[word]) & bit) == 0);
+    if (attempt->rests) {
+        attempts->resting_slots[word] |= bit;
+        attempts->slots_resting++;
+    } else {
+        attempts->free_slots[word] |= bit;
+        attempts->slots_free++;
+    }
+    attempt->slot = 0;
+}
+
+void attempts_end_rest(struct attempts *attempts)
+{
+    for (uint32_t word = 0; word < ATTEMPT_SLOTS_MAX / 64; word++) {
+        attempts->free_slots[word] |= attempts->resting_slots[word];
+        attempts->resting_slots[word] = 0;
+    }
+    attempts->slots_free += attempts->slots_resting;
+    attempts->slots_resting = 0;
 }
 
 struct attempt *attempts_add(struct attempts *attempts, const struct agent_id *id,
@@ -172,7 +190,7 @@ static void unchain(struct attempts *attempts, struct attempt *attempt)
 void attempts_remove(struct attempts *attempts, struct attempt *attempt)
 {
     if (attempt->kind == ATTEMPT_RUNNING)
-        free_slot(attempts, attempt->slot);
+        leave_slot(attempts, attempt);
     leave(attempts, attempt);
     unchain(attempts, attempt);
     slab_free(&attempts->slab, attempt->index);
@@ -182,10 +200,8 @@ void attempt_move(struct attempts *attempts, struct attempt *attempt, enum attem
 {
     enum attempt_kind from = (enum attempt_kind)attempt->kind;
     MUST((MOVES[from] & KIND(kind)) != 0);
-    if (from == ATTEMPT_RUNNING) {
-        free_slot(attempts, attempt->slot);
-        attempt->slot = 0;
-    }
+    if (from == ATTEMPT_RUNNING)
+        leave_slot(attempts, attempt);
     leave(attempts, attempt);
     if (kind == ATTEMPT_RUNNING)
         attempt->slot = take_slot(attempts);
@@ -235,7 +251,9 @@ bool attempts_check(const struct attempts *attempts, const char **ret_what)
     if (total != slab_count(&attempts->slab))
         return false;
     *ret_what = "free slots are miscounted";
-    if (attempts->slots_free + attempts_count(attempts, ATTEMPT_RUNNING) != attempts->slots)
+    if (attempts->slots_free + attempts->slots_resting +
+            attempts_count(attempts, ATTEMPT_RUNNING) !=
+        attempts->slots)
         return false;
     *ret_what = NULL;
     return true;

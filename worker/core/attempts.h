@@ -49,6 +49,7 @@ struct attempt {
     bool killed;     /* KILL was asked for */
     bool forget;     /* nobody wants its record */
     bool superseded; /* a newer attempt of the same command is here */
+    bool rests;      /* its slot is not to be used for a while afterwards */
 };
 
 struct attempts {
@@ -59,7 +60,8 @@ struct attempts {
         uint32_t count;
     } kinds[ATTEMPT_KINDS];
     uint64_t free_slots[ATTEMPT_SLOTS_MAX / 64]; /* bit s - 1 of slot s */
-    uint32_t slots, slots_free;
+    uint64_t resting_slots[ATTEMPT_SLOTS_MAX / 64];
+    uint32_t slots, slots_free, slots_resting;
 };
 
 /* Aborts when there is no address space. */
@@ -79,8 +81,11 @@ struct attempt *attempts_add(struct attempts *attempts, const struct agent_id *i
 void attempts_remove(struct attempts *attempts, struct attempt *attempt);
 
 /* To the end of another kind (WAITING: to the front when it comes back from RUNNING or BLOCKED).
- * Takes a slot when it becomes RUNNING and frees it afterwards. */
+ * Takes a slot when it becomes RUNNING and frees it afterwards, or lets it rest. */
 void attempt_move(struct attempts *attempts, struct attempt *attempt, enum attempt_kind kind);
+
+/* Slots that rest may be used again. */
+void attempts_end_rest(struct attempts *attempts);
 
 /* The oldest of a kind, or NULL. */
 struct attempt *attempts_front(const struct attempts *attempts, enum attempt_kind kind);

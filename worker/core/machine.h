@@ -67,6 +67,8 @@ struct agent {
     bool spool_full;
     bool too_many; /* unacknowledged records */
 
+    muster_time rest_until; /* of slots whose processes survived KILL; 0: none rests */
+
     enum drain drain;
     muster_time drain_at; /* when its stage ends */
     bool for_good;        /* the broker will not come back: no verdict is awaited */
@@ -96,6 +98,8 @@ void work_done(struct agent *agent, const struct agent_event *event);
 void work_unstarted(struct agent *agent, const struct agent_id *id);
 void work_inherited(struct agent *agent, const struct agent_id *id, uint64_t record,
                     enum attempt_kind kind);
+/* Slots that have rested long enough are used again. */
+void work_judge(struct agent *agent);
 /* Starts what may start. */
 void work_start(struct agent *agent);
 /* Asks for the end of a running attempt, once. */

@@ -9,6 +9,9 @@
 #include "base/assert.h"
 #include "worker/core/machine.h"
 
+/* How long a slot rests whose processes survived KILL. */
+static const int64_t REST_NS = 60 * MUSTER_S;
+
 static bool takes_commands(const struct agent *agent)
 {
     return agent->session == SESSION_SERVING && agent->drain == DRAIN_NO && !agent->spool_full;
@@ -178,6 +181,10 @@ void work_done(struct agent *agent, const struct agent_event *event)
     }
     bool nothing_to_report = event->as.done.cut_off && attempt->kind == ATTEMPT_RUNNING;
     attempt->record = event->as.done.record;
+    if (event->as.done.is_quarantined && attempt->kind == ATTEMPT_RUNNING) {
+        attempt->rests = true;
+        agent->rest_until = time_add(agent->now, REST_NS);
+    }
     if (attempt->forget || (nothing_to_report && attempt->superseded)) {
         forget(agent, attempt);
     } else if (nothing_to_report) {
@@ -223,6 +230,14 @@ void work_inherited(struct agent *agent, const struct agent_id *id, uint64_t rec
     attempt->record = record;
     if (attempts_count(&agent->attempts, ATTEMPT_SPOOLED) > agent->options.spooled_max)
         agent->too_many = true;
+}
+
+void work_judge(struct agent *agent)
+{
+    if (agent->rest_until != 0 && agent->now >= agent->rest_until) {
+        agent->rest_until = 0;
+        attempts_end_rest(&agent->attempts);
+    }
 }
 
 void work_start(struct agent *agent)

@@ -1,6 +1,8 @@
 /* The agent's work as golden traces: the story, then what it asks its shell to do. */
 #include "tests/unit/cmocka_first.h"
 
+#include <string.h>
+
 #include "stage.h"
 
 static int setup(void **state)
@@ -330,6 +332,31 @@ static void test_agent__what_could_not_be_started_is_started_again(void **state)
     stage_expect(s, "START 1/2.1 slot=2 b102");
 }
 
+static void test_agent__slot_with_unkillable_processes_rests_a_minute(void **state)
+{
+    struct stage *s = *state;
+    stage_serve(s);
+    for (uint64_t id = 1; id <= 4; id++)
+        stage_command(s, id, 1, false);
+    buffer_reset(&s->trace);
+    struct agent_event event = {.type = AGENT_EV_DONE};
+    event.as.done.id = stage_id(1, 1);
+    event.as.done.record = 201;
+    event.as.done.is_quarantined = true;
+    stage_step(s, &event);
+    stage_expect(s, "REPORT 1/1.1 r201");
+    stage_done(s, 2, 1, false);
+    stage_expect(s, "REPORT 1/2.1 r202\nSTART 1/3.1 slot=2 b103");
+    for (int i = 0; i < 12; i++) {
+        assert_int_equal(agent_waiting(s->agent), 1);
+        stage_pass(s, 5 * MUSTER_S);
+        stage_pong(s, s->token);
+    }
+    assert_int_equal(agent_waiting(s->agent), 0);
+    assert_non_null(strstr(buffer_str(&s->trace), "START 1/4.1 slot=1"));
+    buffer_reset(&s->trace);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -350,6 +377,7 @@ int main(void)
         TEST(test_agent__too_many_unanswered_records_stop_the_credit),
         TEST(test_agent__command_beyond_all_credit_is_given_back),
         TEST(test_agent__full_spool_gives_back_and_starts_nothing),
+        TEST(test_agent__slot_with_unkillable_processes_rests_a_minute),
         TEST(test_agent__what_could_not_be_started_is_started_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

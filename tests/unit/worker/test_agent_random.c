@@ -202,6 +202,7 @@ static void feed_done(struct world *world, bool only_cancelled)
             event.as.done.id =
                 (struct agent_id){.pool = 1, .epoch = 1, .track_id = c, .attempt = a};
             event.as.done.cut_off = *fate == FATE_RUNNING && rand_chance(&world->rand, 1, 4);
+            event.as.done.is_quarantined = rand_chance(&world->rand, 1, 10);
             if (*fate == FATE_RUNNING)
                 world->slot_taken[world->slot_of[c]] = false;
             *fate = FATE_ENDED;

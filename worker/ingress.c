@@ -1,0 +1,172 @@
+/*
+ * ingress.c -- the broker's frames -> events for the agent.
+ *
+ * Not here: any decision. What cannot be read is told in the log and ignored; the session recovers
+ * by silence. A broker of another protocol version counts as a refusal.
+ */
+#include <errno.h>
+
+#include "net/sock.h"
+#include "proto/wire.h"
+#include "worker/shell.h"
+
+enum { MESSAGES_PER_TURN = 256 };
+
+static struct agent_id id_of(const struct wire_attempt *attempt)
+{
+    return (struct agent_id){.pool = attempt->pool,
+                             .attempt = attempt->attempt,
+                             .epoch = attempt->epoch,
+                             .track_id = attempt->track_id};
+}
+
+static void on_commands(struct worker *worker, const struct wire_commands *commands)
+{
+    for (uint32_t i = 0; i < commands->n_commands; i++) {
+        const struct wire_hand_out *message = &commands->commands[i];
+        struct handout *handout = handouts_add(&worker->handouts, message);
+        if (!handout) {
+            /* Far beyond all credit. The next HELLO does not list it: it never started. */
+            log_event(LOG_ERROR, "too_many_commands", "limit=%d track_id=%llu", HANDOUTS_MAX,
+                      (unsigned long long)message->track_id);
+            return;
+        }
+        handout->function = functions_find(worker->functions, message->function);
+        struct agent_event event = {.type = AGENT_EV_COMMAND};
+        event.as.command.id = handout->id;
+        event.as.command.body = handout->index;
+        event.as.command.rerunnable = message->rerunnable;
+        worker_step(worker, &event);
+    }
+}
+
+static void on_recorded(struct worker *worker, const struct wire_recorded *recorded)
+{
+    for (uint32_t i = 0; i < recorded->n_verdicts; i++) {
+        const struct wire_verdict *verdict = &recorded->verdicts[i];
+        struct agent_event event = {.type = AGENT_EV_RECORDED};
+        event.as.recorded.id = (struct agent_id){.pool = verdict->pool,
+                                                 .attempt = verdict->attempt,
+                                                 .epoch = verdict->epoch,
+                                                 .track_id = verdict->track_id};
+        event.as.recorded.stale = verdict->stale;
+        if (verdict->stale && log_is_on(LOG_DEBUG))
+            log_event(LOG_DEBUG, "stale", "pool=%u track_id=%llu attempt=%u", verdict->pool,
+                      (unsigned long long)verdict->track_id, verdict->attempt);
+        worker_step(worker, &event);
+    }
+}
+
+/* A reason from a later version, or none, is a cancel. */
+static enum reason stop_reason(const struct wire_stop *stop)
+{
+    if (!reason_is_known(stop->reason) || stop->reason == REASON_NONE)
+        return REASON_CANCELLED_RUNNING;
+    return (enum reason)stop->reason;
+}
+
+static void on_stop(struct worker *worker, const struct wire_stop *stop)
+{
+    for (uint32_t i = 0; i < stop->n_attempts; i++) {
+        struct agent_event event = {.type = AGENT_EV_STOP};
+        event.as.stop.id = id_of(&stop->attempts[i]);
+        event.as.stop.reason = stop_reason(stop);
+        event.as.stop.forget = stop->forget;
+        worker_step(worker, &event);
+    }
+}
+
+static void on_error(struct worker *worker, const struct wire_refused *error)
+{
+    bool known = refusal_is_known(error->refusal);
+    struct agent_event event = {.type = AGENT_EV_REFUSED};
+    event.as.refused.retryable = known && refusal_is_retryable((enum refusal)error->refusal);
+    log_event(LOG_ERROR, "refused", "refusal=%s text=%s",
+              known ? refusal_name((enum refusal)error->refusal) : "UNKNOWN",
+              log_quote(error->text));
+    worker_step(worker, &event);
+}
+
+static void on_message(struct worker *worker, const struct wire_message *message)
+{
+    struct agent_event event = {0};
+    switch ((int)message->type) {
+    case WIRE_COMMANDS:
+        on_commands(worker, &message->as.commands);
+        return;
+    case WIRE_RECORDED:
+        on_recorded(worker, &message->as.recorded);
+        return;
+    case WIRE_STOP:
+        on_stop(worker, &message->as.stop);
+        return;
+    case WIRE_ERROR:
+        on_error(worker, &message->as.error);
+        return;
+    case WIRE_WORKER_WELCOME:
+        worker_welcomed(worker, &message->as.worker_welcome);
+        event.type = AGENT_EV_WELCOME;
+        event.as.welcome.epoch = message->as.worker_welcome.epoch;
+        event.as.welcome.lease_ns = message->as.worker_welcome.lease_ns;
+        event.as.welcome.renew_ns = message->as.worker_welcome.renew_ns;
+        break;
+    case WIRE_PONG:
+        event.type = AGENT_EV_PONG;
+        event.as.pong.sent_ns = message->as.pong.sent_ns;
+        break;
+    case WIRE_WHO_ARE_YOU:
+        event.type = AGENT_EV_WHO_ARE_YOU;
+        break;
+    case WIRE_BYE:
+        event.type = AGENT_EV_BYE;
+        event.as.bye.end = message->as.bye.end;
+        log_event(LOG_INFO, "broker_bye", "end=%s why=%s", message->as.bye.end ? "yes" : "no",
+                  log_quote(message->as.bye.why));
+        break;
+    default:
+        log_event(LOG_WARN, "unexpected", "message=%s", wire_type_name(message->type));
+        return;
+    }
+    worker_step(worker, &event);
+}
+
+static void on_unreadable(struct worker *worker, int r, const struct wire_error *error)
+{
+    log_event(LOG_ERROR, "unreadable", "error=%s text=%s", log_errno(r),
+              log_quote_str(error->text));
+    if (r != -EPROTONOSUPPORT)
+        return;
+    struct agent_event event = {.type = AGENT_EV_REFUSED};
+    event.as.refused.retryable = false;
+    worker_step(worker, &event);
+}
+
+bool ingress_drain(struct worker *worker)
+{
+    for (int i = 0; i < MESSAGES_PER_TURN; i++) {
+        struct wire_message message;
+        struct wire_error error = {0};
+        zmq_msg_t frame;
+        if (!worker->link.sock || worker->is_over)
+            return true;
+        zmq_msg_init(&frame);
+        int r = sock_receive(worker->link.sock, &frame);
+        if (r == -EAGAIN) {
+            zmq_msg_close(&frame);
+            return true;
+        }
+        if (r == 0) {
+            arena_reset(&worker->frame);
+            r = wire_decode(zmq_msg_data(&frame), zmq_msg_size(&frame), &worker->frame, &message,
+                            &error);
+            if (r == 0)
+                on_message(worker, &message);
+            else
+                on_unreadable(worker, r, &error);
+        } else {
+            log_event(LOG_ERROR, "receive", "error=%s", log_errno(r));
+        }
+        zmq_msg_close(&frame);
+    }
+    return false;
+}
