@@ -222,7 +222,7 @@ static int parse_content(struct wire_parse *parse, const struct wire_field *fiel
     if (result < 0) {
         return result;
     }
-    memcpy(ret, &content, sizeof content);
+    *(struct bytes *)ret = content;
     return content.size > 0 ? FILLED : ABSENT;
 }
 
@@ -327,6 +327,41 @@ int wire_parse_rules_between(struct wire_parse *parse, const struct wire_layout 
     return result;
 }
 
+/* The usual case by itself, for speed: an unsigned number that is there once and good. False when
+ * it is anything else, nothing is read then. */
+static inline bool parse_plain_number(const struct wire_layout *layout, struct pb_reader *reader,
+                                      uint8_t *message, uint32_t *seen, uint32_t *filled)
+{
+    uint8_t tag = *reader->at;
+    uint32_t number = tag >> 3;
+    if ((tag & 0x87) != PB_VARINT || number == 0 || number > layout->n_fields ||
+        (*seen & WIRE_BIT(number)) != 0) {
+        return false;
+    }
+    const struct wire_field *field = &layout->fields[number - 1];
+    ProtobufCType type = layout->schema->fields[number - 1].type;
+    bool is_unsigned = type == PROTOBUF_C_TYPE_UINT32 || type == PROTOBUF_C_TYPE_UINT64;
+    if (!is_unsigned || field->count_offset != 0 || field->rule != RULE_NONE) {
+        return false;
+    }
+    struct pb_reader behind = {reader->at + 1, reader->end};
+    uint64_t max = field->bytes == sizeof(uint32_t) ? UINT32_MAX : UINT64_MAX;
+    uint64_t value;
+    if (!pb_read_varint(&behind, &value) || value > (field->max != 0 ? field->max : max)) {
+        return false;
+    }
+    reader->at = behind.at;
+    if (field->bytes == sizeof(uint32_t)) {
+        uint32_t narrow = (uint32_t)value;
+        memcpy(message + field->offset, &narrow, sizeof narrow);
+    } else {
+        memcpy(message + field->offset, &value, sizeof value);
+    }
+    *seen |= WIRE_BIT(number);
+    *filled |= value != 0 ? WIRE_BIT(number) : 0;
+    return true;
+}
+
 int wire_parse_message(struct wire_parse *parse, const struct wire_layout *layout,
                        struct bytes packed, void *ret)
 {
@@ -335,6 +370,9 @@ int wire_parse_message(struct wire_parse *parse, const struct wire_layout *layou
     uint32_t seen = 0;
     uint32_t filled = 0;
     while (reader.at < reader.end) {
+        if (parse_plain_number(layout, &reader, ret, &seen, &filled)) {
+            continue;
+        }
         uint64_t tag;
         if (!pb_read_varint(&reader, &tag) || tag < 8 || tag > UINT32_MAX) {
             return fail_malformed(parse, NULL);

@@ -30,16 +30,24 @@ static inline struct pb_reader pb_reader_of(struct bytes bytes)
     return (struct pb_reader){bytes.data, bytes.data + bytes.size};
 }
 
-bool pb_read_long_varint(struct pb_reader *reader, uint64_t *ret_value);
+/* Where it goes on behind the number; NULL when the bytes end or no 64-bit number is there. */
+const uint8_t *pb_long_varint(const uint8_t *at, const uint8_t *end, uint64_t *ret_value);
 
-/* False when the bytes end or no 64-bit number is there. */
 static inline bool pb_read_varint(struct pb_reader *reader, uint64_t *ret_value)
 {
     if (reader->at < reader->end && *reader->at < 0x80) {
         *ret_value = *reader->at++;
         return true;
     }
-    return pb_read_long_varint(reader, ret_value);
+    /* The reader's address does not leave: it can live in registers. */
+    uint64_t value;
+    const uint8_t *behind = pb_long_varint(reader->at, reader->end, &value);
+    if (behind == NULL) {
+        return false;
+    }
+    reader->at = behind;
+    *ret_value = value;
+    return true;
 }
 
 static inline bool pb_read_span(struct pb_reader *reader, uint64_t size, struct bytes *ret_span)
