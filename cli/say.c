@@ -11,7 +11,8 @@
 #include "cli/progress.h"
 
 /* One write per message, so that those of several processes do not mix within a line. */
-static void speak(const char *verb, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void speak(const char *verb, const char *format,
+                                                        va_list args)
 {
     struct buffer line = BUFFER_EMPTY;
     buffer_append_str(&line, "muster");
