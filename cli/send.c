@@ -69,10 +69,6 @@ int send_compose_exec(const char *verb, const struct opt_result *args, muster_co
 
 int send_command(struct broker *broker, muster_command *command, struct sent *ret_sent)
 {
-    int status = options_apply(command);
-    if (status != 0) {
-        return status;
-    }
     *ret_sent = (struct sent){.count = 1};
     if (shared.each) {
         int64_t batch =
@@ -150,7 +146,11 @@ int send_and_follow(muster_command *command, const struct send_how *how)
         muster_command_free(command);
         return targets_print();
     }
-    int status = broker_open(how->detach ? BROKER_RUNNING : BROKER_OR_EMBEDDED, &broker);
+    /* What is wrong with the options is said before anything is started. */
+    int status = options_apply(command);
+    if (status == 0) {
+        status = broker_open(how->detach ? BROKER_RUNNING : BROKER_OR_EMBEDDED, &broker);
+    }
     if (status == 0) {
         status = send_command(&broker, command, &sent);
         if (status == 0 && how->detach) {

@@ -29,7 +29,7 @@ struct send_how {
  * prints the hosts instead. Frees the command. Returns the exit status. */
 int send_and_follow(muster_command *command, const struct send_how *how);
 
-/* Sets the shared options on the command and submits it. 0, or an exit status after it said why
+/* Submits a command that has its options (options_apply). 0, or an exit status after it said why
  * not. */
 int send_command(struct broker *broker, muster_command *command, struct sent *ret_sent);
 

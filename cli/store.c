@@ -108,7 +108,10 @@ static int push(struct store_sent *sent, int64_t id)
 int store_submit(struct broker *broker, muster_command *command, struct store_sent *sent)
 {
     struct sent one;
-    int status = send_command(broker, command, &one);
+    int status = options_apply(command);
+    if (status == 0) {
+        status = send_command(broker, command, &one);
+    }
     if (status != 0) {
         return status;
     }
