@@ -57,13 +57,6 @@ static int put_pool(struct store *store, const struct fact_pool *pool)
     return store_put(store, STMT_POOL_PUT, values, 8);
 }
 
-static int put_trim(struct store *store, const struct shelf *shelf)
-{
-    const struct value values[] = {number(shelf->shelf), number_u(shelf->oldest),
-                                   number_u(shelf->trimmed_to), number(shelf->gone)};
-    return store_run(store, STMT_TRIM_PUT, values, 4);
-}
-
 static int pool_gone(struct store *store, uint32_t pool)
 {
     struct shelf *shelf = shelf_find(&store->shelves, pool);
@@ -72,7 +65,7 @@ static int pool_gone(struct store *store, uint32_t pool)
     const struct value values[] = {number(shelf->shelf)};
     shelf_give_up(&store->shelves, shelf);
     int r = store_run(store, STMT_POOL_DELETE, values, 1);
-    return r == 0 ? put_trim(store, shelf) : r;
+    return r == 0 ? shelf_put_trim(store, shelf) : r;
 }
 
 static int put_oldest(struct store *store, const struct fact_oldest *oldest)
@@ -84,7 +77,7 @@ static int put_oldest(struct store *store, const struct fact_oldest *oldest)
     if (oldest->oldest <= shelf->oldest)
         return 0;
     shelf->oldest = oldest->oldest;
-    return put_trim(store, shelf);
+    return shelf_put_trim(store, shelf);
 }
 
 static int delete_requests(struct store *store, enum statement which, uint64_t client,
@@ -264,8 +257,12 @@ static int add_recorded(struct store *store, const struct fact *fact)
     int r = rowid_of(store, record->pool, record->pos, &row.rowid);
     if (r == 0)
         r = rowid_of(store, record->pool, record->track_id, &track.rowid);
-    if (r == 0)
-        r = turn_add(&store->turn.records, row);
+    if (r < 0)
+        return r;
+    struct shelf *shelf = shelf_find(&store->shelves, record->pool);
+    if (record->pos > shelf->head)
+        shelf->head = record->pos;
+    r = turn_add(&store->turn.records, row);
     return r == 0 ? turn_add(&store->turn.tracks, track) : r;
 }
 

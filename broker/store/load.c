@@ -4,7 +4,7 @@
  * Order: names, pools, clients, their requests, batches, hosts, cursors, then every live command in
  * track_id order with its hand-out. Final commands are not looked at: of a pool only the track rows
  * above `final_to` are read, and the ids without a final one there are the live commands. Every row
- * is checked; the first that is not as it was written ends the load with -EBADMSG.
+ * is checked, and so is their number; what is not as it was written ends the load with -EBADMSG.
  */
 #include "broker/store/sqlite.h"
 
@@ -29,6 +29,7 @@ struct load {
 struct live_range {
     const struct shelf *shelf;
     uint64_t final_to, next;
+    uint64_t n; /* live commands met */
 };
 
 static int damaged(struct load *load, const char *table, int64_t rowid)
@@ -310,8 +311,8 @@ static void emit_track(struct load *load, const struct row_track *track, uint32_
 }
 
 /* The commands with these rowids are live; `overlay` (may be NULL) says what happened since. */
-static int load_commands(struct load *load, const struct live_range *live, int64_t first,
-                         int64_t last, const struct row_track *overlay)
+static int load_commands(struct load *load, struct live_range *live, int64_t first, int64_t last,
+                         const struct row_track *overlay)
 {
     const struct value range[] = {number(first), number(last)};
     sqlite3_stmt *row = store_select(load->store, STMT_COMMAND_RANGE, range, 2);
@@ -333,6 +334,7 @@ static int load_commands(struct load *load, const struct live_range *live, int64
             r = damaged(load, "command", rowid);
             break;
         }
+        live->n++;
         command->pool = live->shelf->pool;
         command->body_of = row_number(body_of);
         emit(load, &fact);
@@ -345,7 +347,7 @@ static int load_commands(struct load *load, const struct live_range *live, int64
 }
 
 /* The gaps between the final ones, and what is in hand. */
-static int load_live(struct load *load, const struct live_range *live)
+static int load_live(struct load *load, struct live_range *live)
 {
     int64_t base = shelf_base(live->shelf);
     int64_t next = base + (int64_t)live->final_to + 1;
@@ -382,7 +384,14 @@ static int load_pool_live(struct load *load, sqlite3_stmt *row)
     struct live_range live = {.shelf = shelf_find(&load->store->shelves, pool.pool),
                               .final_to = load->totals->final_to,
                               .next = load->totals->next_track_id};
-    return load_live(load, &live);
+    uint64_t expected = load->totals->next_track_id - 1 - load->totals->head;
+    r = load_live(load, &live);
+    if (r == 0 && live.n != expected)
+        r = store_fail(load->ret_error, -EBADMSG,
+                       "The store %s is damaged: of %llu commands that are not final it has %llu. "
+                       "Restore it from a copy.",
+                       load->store->path, (unsigned long long)expected, (unsigned long long)live.n);
+    return r;
 }
 
 int store_load(struct store *store, void (*emit_fact)(void *ctx, const struct fact *fact),

@@ -167,9 +167,7 @@ static int trim_rows(struct store *store, struct shelf *shelf)
     if (r != 0)
         return r;
     shelf->trimmed_to = (uint64_t)(last - base);
-    const struct value trim[] = {number(shelf->shelf), number_u(shelf->oldest),
-                                 number_u(shelf->trimmed_to), number(0)};
-    return store_run(store, STMT_TRIM_PUT, trim, 4);
+    return shelf_put_trim(store, shelf);
 }
 
 /* The next rows of a pool that is gone; *ret_done when there was none left. */

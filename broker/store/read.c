@@ -60,7 +60,7 @@ struct reading {
     struct store *store;
     uint32_t pool;
     int64_t base;
-    uint64_t oldest;
+    uint64_t oldest, head;
     bool with_command;
     store_record_fn *each;
     void *ctx;
@@ -115,6 +115,7 @@ static bool begin(struct reading *reading, struct store *store, uint32_t pool, b
         return false;
     reading->base = shelf_base(shelf);
     reading->oldest = shelf->oldest;
+    reading->head = shelf->head;
     return true;
 }
 
@@ -137,13 +138,13 @@ int store_records(struct store *store, uint32_t pool, uint64_t from_pos, uint32_
                                   number(reading.base | ROW_NUMBER_MAX)};
     sqlite3_stmt *row = store_select(store, STMT_RECORD_RANGE, range, 2);
     int r = 0;
-    while (r == 0 && !reading.stopped && reading.seen < max) {
+    while (r == 0 && !reading.stopped && reading.seen < max && from_pos < reading.head) {
+        int64_t rowid = reading.base | (int64_t)++from_pos;
         int step = sqlite3_step(row);
-        if (step == SQLITE_DONE)
-            break;
-        r = step == SQLITE_ROW ? show(&reading, sqlite3_column_int64(row, 0), store_column(row, 1),
-                                      store_column(row, 2))
-                               : -EIO;
+        if (step == SQLITE_ROW && sqlite3_column_int64(row, 0) == rowid)
+            r = show(&reading, rowid, store_column(row, 1), store_column(row, 2));
+        else /* a missing record is damage, never skipped */
+            r = step == SQLITE_ROW || step == SQLITE_DONE ? -EBADMSG : -EIO;
     }
     sqlite3_reset(row);
     return end(&reading, r);

@@ -10,7 +10,8 @@ CREATE TABLE meta (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     log_id INTEGER NOT NULL,
     epoch INTEGER NOT NULL,
-    made_wall_ns INTEGER NOT NULL
+    made_wall_ns INTEGER NOT NULL,
+    crc INTEGER NOT NULL
 );
 
 CREATE TABLE name (
@@ -37,7 +38,8 @@ CREATE TABLE trim (
     shelf INTEGER PRIMARY KEY,
     oldest INTEGER NOT NULL,
     trimmed_to INTEGER NOT NULL,
-    gone INTEGER NOT NULL
+    gone INTEGER NOT NULL,
+    crc INTEGER NOT NULL
 );
 
 CREATE TABLE client (

@@ -115,6 +115,13 @@ void shelf_forget(struct shelves *shelves, struct shelf *shelf)
     shelves->last_found = 0;
 }
 
+int shelf_put_trim(struct store *store, const struct shelf *shelf)
+{
+    const struct value values[] = {number(shelf->shelf), number_u(shelf->oldest),
+                                   number_u(shelf->trimmed_to), number(shelf->gone)};
+    return store_put(store, STMT_TRIM_PUT, values, 4);
+}
+
 static int read_pools(struct store *store, struct store_error *ret_error)
 {
     struct shelves *shelves = &store->shelves;
@@ -124,7 +131,9 @@ static int read_pools(struct store *store, struct store_error *ret_error)
         int64_t number = sqlite3_column_int64(row, 0);
         int64_t pool = sqlite3_column_int64(row, 1);
         struct shelf *shelf = NULL;
-        if (number >= 1 && number <= ROW_SHELF_MAX && pool >= 0 && pool <= UINT32_MAX &&
+        struct pool_totals totals;
+        if (row_read_totals(store_column(row, 2), &totals) == 0 && number >= 1 &&
+            number <= ROW_SHELF_MAX && pool >= 0 && pool <= UINT32_MAX &&
             map_get(&shelves->by_pool, (uint64_t)pool) == 0)
             shelf = append(shelves);
         if (!shelf) {
@@ -134,6 +143,7 @@ static int read_pools(struct store *store, struct store_error *ret_error)
         shelf->shelf = (uint32_t)number;
         shelf->pool = (uint32_t)pool;
         shelf->written = true;
+        shelf->head = totals.head;
         MUST(attach(shelves, shelf) == 0); /* there are as many places as shelves */
         if (number >= shelves->next)
             shelves->next = (uint32_t)number + 1;
@@ -162,8 +172,8 @@ static int read_trims(struct store *store, struct store_error *ret_error)
             at++;
         bool known = at < n_pools && shelves->items[at].shelf == number;
         struct shelf *shelf = NULL;
-        if (number >= 1 && number <= ROW_SHELF_MAX && oldest >= 0 && oldest <= ROW_NUMBER_MAX &&
-            trimmed_to >= 0 && trimmed_to <= oldest && gone != known)
+        if (store_row_is_sound(row, 4) && number >= 1 && number <= ROW_SHELF_MAX && oldest >= 0 &&
+            oldest <= ROW_NUMBER_MAX && trimmed_to >= 0 && trimmed_to <= oldest && gone != known)
             shelf = gone ? append(shelves) : &shelves->items[at];
         if (!shelf) {
             sqlite3_reset(row);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -149,11 +150,12 @@ static int prepare(struct store *store, struct store_error *ret_error)
 /* The first write: a full disk may use the reserve here as well. */
 static int raise_epoch(struct store *store, struct store_error *ret_error)
 {
-    const struct value epoch = number((int64_t)store->epoch + 1);
+    const struct value meta[] = {number(1), number_u(store->log_id),
+                                 number((int64_t)store->epoch + 1), number(store->made_wall_ns)};
     for (bool again = false;; again = true) {
         int r = store_begin(store);
         if (r == 0)
-            r = store_run(store, STMT_EPOCH_RAISE, &epoch, 1);
+            r = store_put(store, STMT_META_PUT, meta, 4);
         if (r == 0)
             r = store_end(store);
         if (r == 0)
@@ -173,11 +175,12 @@ static int read_meta(struct store *store, struct store_error *ret_error)
     int r = sqlite3_step(row);
     int64_t epoch = 0;
     if (r == SQLITE_ROW) {
-        store->log_id = (uint64_t)sqlite3_column_int64(row, 0);
-        epoch = sqlite3_column_int64(row, 1);
+        store->log_id = (uint64_t)sqlite3_column_int64(row, 1);
+        epoch = sqlite3_column_int64(row, 2);
+        store->made_wall_ns = sqlite3_column_int64(row, 3);
     }
-    if (r == SQLITE_DONE ||
-        (r == SQLITE_ROW && (epoch < 0 || epoch >= UINT32_MAX || !store->log_id)))
+    if (r == SQLITE_DONE || (r == SQLITE_ROW && (!store_row_is_sound(row, 4) || epoch < 0 ||
+                                                 epoch >= UINT32_MAX || store->log_id == 0)))
         r = store_fail_damaged(store, ret_error, "meta", 1);
     else
         r = r == SQLITE_ROW ? 0 : store_fail_sql(store, ret_error, "reading it");
@@ -240,6 +243,18 @@ static int open_parts(struct store *store, const struct store_options *options,
     return r;
 }
 
+/* A refusal leaves the directory as it was: an empty log, which reading made, goes again. One that
+ * holds something stays and is not moved into the file. */
+static void leave(struct store *store)
+{
+    char log[4096];
+    struct stat st;
+    if (store->db && snprintf(log, sizeof log, "%s-wal", store->path) < (int)sizeof log &&
+        stat(log, &st) == 0 && st.st_size == 0)
+        sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    store_close(store);
+}
+
 int store_open(struct store **ret_store, const struct store_options *options,
                struct store_error *ret_error)
 {
@@ -250,7 +265,7 @@ int store_open(struct store **ret_store, const struct store_options *options,
     store->reserve_bytes = options->reserve_bytes;
     int r = open_parts(store, options, ret_error);
     if (r < 0) {
-        store_close(store);
+        leave(store);
         return r;
     }
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
@@ -285,6 +300,13 @@ uint32_t store_epoch(const struct store *store)
 uint64_t store_log_id(const struct store *store)
 {
     return store->log_id;
+}
+
+int store_failure(const struct store *store, struct store_error *ret_error)
+{
+    if (ret_error && store->failure.code != 0)
+        *ret_error = store->failure;
+    return store->failure.code;
 }
 
 int64_t store_free_bytes(struct store *store)

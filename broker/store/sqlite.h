@@ -7,7 +7,7 @@
  *     commit.c     facts to rows              turn.c       many rows by one statement
  *     load.c       rows to facts              read.c       records and bodies
  *     maintain.c   retention, checkpoints     reserve.c    space for the full disk
- *     copy.c       a copy for people
+ *     copy.c       a copy of the store        explain.c    … and its rows for people
  */
 #ifndef MUSTER_BROKER_STORE_SQLITE_H
 #define MUSTER_BROKER_STORE_SQLITE_H
@@ -35,6 +35,7 @@ struct shelf {
     bool written; /* its row exists, or is part of the commit that runs */
     uint64_t oldest;
     uint64_t trimmed_to;
+    uint64_t head; /* the newest record: none up to it may be missing */
 };
 
 struct shelves {
@@ -84,6 +85,7 @@ struct store {
     int lock;
     uint32_t epoch;
     uint64_t log_id;
+    int64_t made_wall_ns;
     uint64_t reserve_bytes;
     bool reserve_is_there;
     uint64_t audit_sequence;
@@ -134,7 +136,9 @@ static inline struct value blob(struct bytes bytes)
 
 /* Binds and runs a statement that yields no row. 0 or SQLite's code (positive). */
 int store_run(struct store *store, enum statement which, const struct value *values, int n);
-/* The same with a checksum of the values as the last one. */
+/* CRC-32C of the values as they are stored. */
+uint32_t store_sum(const struct value *values, int n);
+/* store_run with that checksum as the last value. */
 int store_put(struct store *store, enum statement which, const struct value *values, int n);
 /* The statement, bound and ready to step. Whoever asks for it resets it. */
 sqlite3_stmt *store_select(struct store *store, enum statement which, const struct value *values,
@@ -162,6 +166,8 @@ struct shelf *shelf_find(struct shelves *shelves, uint32_t pool);
 struct shelf *shelf_make(struct shelves *shelves, uint32_t pool);
 void shelf_give_up(struct shelves *shelves, struct shelf *shelf);
 void shelf_forget(struct shelves *shelves, struct shelf *shelf);
+/* Writes the shelf's row of `trim`. 0 or SQLite's code. */
+int shelf_put_trim(struct store *store, const struct shelf *shelf);
 struct shelf *shelf_by_number(struct shelves *shelves, uint32_t shelf);
 static inline int64_t shelf_base(const struct shelf *shelf)
 {

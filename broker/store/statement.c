@@ -172,18 +172,23 @@ static uint32_t sum_blob(uint32_t crc, struct bytes bytes)
     return bytes.size > 0 ? crc32c(crc, bytes.data, bytes.size) : crc;
 }
 
+uint32_t store_sum(const struct value *values, int n)
+{
+    uint32_t crc = 0;
+    for (int i = 0; i < n; i++)
+        crc = values[i].type == VALUE_BLOB ? sum_blob(crc, values[i].blob)
+                                           : sum_number(crc, values[i].number);
+    return crc;
+}
+
 int store_put(struct store *store, enum statement which, const struct value *values, int n)
 {
     enum { VALUES_MAX = 16 };
     struct value all[VALUES_MAX];
     MUST(n < VALUES_MAX);
-    uint32_t crc = 0;
-    for (int i = 0; i < n; i++) {
-        all[i] = values[i];
-        crc = values[i].type == VALUE_BLOB ? sum_blob(crc, values[i].blob)
-                                           : sum_number(crc, values[i].number);
-    }
-    all[n] = number(crc);
+    if (n > 0)
+        memcpy(all, values, (size_t)n * sizeof *all);
+    all[n] = number(store_sum(values, n));
     return store_run(store, which, all, n + 1);
 }
 

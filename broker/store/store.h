@@ -77,5 +77,15 @@ int64_t store_free_bytes(struct store *store);
 /* Work that need not hold up a turn: deletes what retention has given up in small steps, restores
  * the reserve when there is room, checkpoints. True when there is more to do. */
 bool store_maintain(struct store *store);
+/* 0, or the code of the failure after which nothing is committed any more: of a commit, or of the
+ * work in store_maintain. The process must exit then. */
+int store_failure(const struct store *store, struct store_error *ret_error);
+
+/* A complete copy of the committed state in the new file `path`: a store of its own, with another
+ * log_id, that can be put in place of muster.db. -EEXIST when there is such a file. */
+int store_copy(struct store *store, const char *path, struct store_error *ret_error);
+/* Adds to a copy, which no broker may have open, what people want to query: the tables `commands`
+ * and `records` with names, states and times as text. Takes seconds per million rows. */
+int store_explain(const char *path, struct store_error *ret_error);
 
 #endif

@@ -9,15 +9,20 @@
 
 #include "base/fs.h"
 
+static void set_paths(struct fixture *f, const char *name)
+{
+    snprintf(f->store_dir, sizeof f->store_dir, "%s/%s", f->dir, name);
+    snprintf(f->db, sizeof f->db, "%s/muster.db", f->store_dir);
+    snprintf(f->wal, sizeof f->wal, "%s/muster.db-wal", f->store_dir);
+}
+
 int fixture_set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
     strcpy(f->dir, "/tmp/muster-store-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
-    snprintf(f->store_dir, sizeof f->store_dir, "%s/store", f->dir);
-    snprintf(f->db, sizeof f->db, "%s/muster.db", f->store_dir);
-    snprintf(f->wal, sizeof f->wal, "%s/muster.db-wal", f->store_dir);
+    set_paths(f, "store");
     f->options =
         (struct store_options){.dir = f->store_dir, .reserve_bytes = 65536, .cache_bytes = 2 << 20};
     *state = f;
@@ -74,6 +79,37 @@ void fixture_commit(struct fixture *f)
 {
     if (fixture_try_commit(f) != 0)
         fail_msg("%s", f->error.text);
+}
+
+void file_read(const char *path, struct buffer *ret_content)
+{
+    *ret_content = BUFFER_EMPTY;
+    assert_int_equal(fs_read_file(path, 64 << 20, ret_content), 0);
+}
+
+void file_write(const char *path, struct bytes content)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    if (content.size > 0)
+        assert_int_equal(fwrite(content.data, 1, content.size, file), content.size);
+    assert_int_equal(fclose(file), 0);
+}
+
+void fixture_crash(struct fixture *f, const char *to)
+{
+    struct buffer db;
+    struct buffer wal = BUFFER_EMPTY;
+    file_read(f->db, &db);
+    if (fs_exists(f->wal))
+        file_read(f->wal, &wal);
+    fixture_close(f);
+    set_paths(f, to);
+    assert_int_equal(fs_mkdir_private(f->store_dir), 0);
+    file_write(f->db, buffer_bytes(&db));
+    file_write(f->wal, buffer_bytes(&wal));
+    buffer_done(&db);
+    buffer_done(&wal);
 }
 
 int64_t fixture_sql(struct fixture *f, const char *sql)
@@ -360,15 +396,15 @@ void fact_print(struct buffer *to, const struct fact *fact)
     buffer_append_char(to, '\n');
 }
 
-static void print_to(void *ctx, const struct fact *fact)
+void load_print(void *buffer, const struct fact *fact)
 {
-    fact_print(ctx, fact);
+    fact_print(buffer, fact);
 }
 
 void load_text(struct fixture *f, struct buffer *ret_text)
 {
     *ret_text = BUFFER_EMPTY;
-    if (store_load(f->store, print_to, ret_text, &f->error) != 0)
+    if (store_load(f->store, load_print, ret_text, &f->error) != 0)
         fail_msg("%s", f->error.text);
 }
 

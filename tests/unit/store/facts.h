@@ -28,6 +28,7 @@ struct fixture {
 
 /* cmocka set-up and tear-down; set-up opens the store. */
 int fixture_set_up(void **state);
+#define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 int fixture_tear_down(void **state);
 
 void fixture_open(struct fixture *f); /* fails the test when refused */
@@ -42,6 +43,15 @@ void fixture_commit(struct fixture *f);
 /* The number that a query on the closed store yields; runs any statement. Opens the store again. */
 int64_t fixture_sql(struct fixture *f, const char *sql);
 
+/* The store's files, as a crash of the process at this moment leaves them, in the new directory
+ * `to` (a name in f->dir): f->store_dir, f->db and f->wal then mean that one. The store is closed.
+ */
+void fixture_crash(struct fixture *f, const char *to);
+
+/* A file's content: to read, to change, to compare. */
+void file_read(const char *path, struct buffer *ret_content);
+void file_write(const char *path, struct bytes content);
+
 /* Facts as the tests mostly need them. A body's handle is the number that facts_body turns into
  * text: its size in bits 32 and up (0: 16 bytes), its content from the rest. */
 void add_pool(struct fixture *f, uint32_t pool, uint64_t submitted, uint64_t head);
@@ -55,6 +65,8 @@ uint64_t body_handle(uint64_t seed, uint32_t size);
 
 /* One line per fact; every field shows. */
 void fact_print(struct buffer *to, const struct fact *fact);
+/* For store_load: prints into a struct buffer. */
+void load_print(void *buffer, const struct fact *fact);
 /* What store_load emits, one line per fact. */
 void load_text(struct fixture *f, struct buffer *ret_text);
 void assert_loads(struct fixture *f, const char *expected);

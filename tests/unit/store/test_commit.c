@@ -20,7 +20,7 @@ static void test_commit__every_loaded_fact_comes_back_as_it_was(void **state)
     const uint32_t functions[] = {3};
     fixture_add(f, FACT_NAME)->as.name = (struct fact_name){1, bytes_of_str("echo")};
     fixture_add(f, FACT_NAME)->as.name = (struct fact_name){2, bytes_of_str("role=db\0x")};
-    add_pool(f, 11, 5, 0);
+    add_pool(f, 11, 3, 0);
     f->totals.oldest = 0;
     f->totals.final_to = 0;
     f->totals.first_bad = 3;
@@ -355,25 +355,23 @@ static void test_commit__audit_keeps_the_newest(void **state)
     assert_int_equal(fixture_sql(f, "SELECT track_id FROM audit WHERE sequence = 12001"), 4711);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_commit__every_loaded_fact_comes_back_as_it_was),
-        TEST(test_commit__hand_out_of_a_later_turn_overrides_that_of_the_insert),
-        TEST(test_commit__attempt_survives_the_way_back_to_the_queue),
-        TEST(test_commit__returned_and_leased_again_in_one_turn_is_running),
-        TEST(test_commit__stopping_keeps_hand_out_reason_and_words),
-        TEST(test_commit__final_command_is_not_loaded_whatever_final_to_says),
-        TEST(test_commit__submitted_leased_and_recorded_in_one_turn_is_final),
-        TEST(test_commit__pools_do_not_mix_in_one_turn),
-        TEST(test_commit__confirmed_requests_are_forgotten),
-        TEST(test_commit__request_id_is_found_in_its_pool_only),
-        TEST(test_commit__forgotten_host_is_gone_with_all_or_one_of_its_workers),
-        TEST(test_commit__facts_of_a_pool_that_was_never_made_are_refused),
-        TEST(test_commit__the_same_command_twice_is_refused_as_a_whole),
-        TEST(test_commit__audit_keeps_the_newest),
+        STORE_TEST(test_commit__every_loaded_fact_comes_back_as_it_was),
+        STORE_TEST(test_commit__hand_out_of_a_later_turn_overrides_that_of_the_insert),
+        STORE_TEST(test_commit__attempt_survives_the_way_back_to_the_queue),
+        STORE_TEST(test_commit__returned_and_leased_again_in_one_turn_is_running),
+        STORE_TEST(test_commit__stopping_keeps_hand_out_reason_and_words),
+        STORE_TEST(test_commit__final_command_is_not_loaded_whatever_final_to_says),
+        STORE_TEST(test_commit__submitted_leased_and_recorded_in_one_turn_is_final),
+        STORE_TEST(test_commit__pools_do_not_mix_in_one_turn),
+        STORE_TEST(test_commit__confirmed_requests_are_forgotten),
+        STORE_TEST(test_commit__request_id_is_found_in_its_pool_only),
+        STORE_TEST(test_commit__forgotten_host_is_gone_with_all_or_one_of_its_workers),
+        STORE_TEST(test_commit__facts_of_a_pool_that_was_never_made_are_refused),
+        STORE_TEST(test_commit__the_same_command_twice_is_refused_as_a_whole),
+        STORE_TEST(test_commit__audit_keeps_the_newest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
