@@ -318,6 +318,27 @@ uint8_t *fill_frame(const struct wire_message *message, size_t *ret_size)
     return frame;
 }
 
+int fill_decode(const void *frame, size_t size, struct arena *arena, struct wire_error *ret_error)
+{
+    uint8_t *copy = malloc(size);
+    MUST(copy != NULL || size == 0);
+    if (size > 0) {
+        memcpy(copy, frame, size);
+    }
+    arena_reset(arena);
+    memset(ret_error, 0, sizeof *ret_error);
+    struct wire_message message;
+    int result = wire_decode(copy, size, arena, &message, ret_error);
+    if (result == 0) {
+        MUST(wire_check(&message, ret_error) == 0);
+    } else {
+        MUST(ret_error->refusal != REFUSAL_OK && strlen(ret_error->text) > 10);
+        MUST(bytes_is_utf8(bytes_of_str(ret_error->text)));
+    }
+    free(copy);
+    return result;
+}
+
 /* ---- comparing ------------------------------------------------------------------------------ */
 
 static bool is_equal_item(const struct wire_field *field, ProtobufCType type, const uint8_t *a,

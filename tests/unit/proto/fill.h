@@ -24,6 +24,10 @@ void fill_record_body(struct fill *fill, struct wire_record_body *ret);
 /* The whole frame, in memory of exactly its size, to be freed with free(). */
 uint8_t *fill_frame(const struct wire_message *message, size_t *ret_size);
 
+/* Resets the arena and decodes a copy of exactly this size, so that a read beyond it is seen.
+ * Aborts when a refusal says nothing, or the check before sending refuses what was accepted. */
+int fill_decode(const void *frame, size_t size, struct arena *arena, struct wire_error *ret_error);
+
 /* Deep comparison of two structs of one table. */
 bool fill_is_equal(const struct wire_layout *layout, const void *a, const void *b);
 
