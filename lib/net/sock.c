@@ -298,16 +298,26 @@ int sock_receive_from(void *router, zmq_msg_t *route, zmq_msg_t *message)
     return 0;
 }
 
-bool sock_has_input(void *sock)
+int sock_events(void *sock)
 {
     int events = 0;
     size_t size = sizeof events;
     while (zmq_getsockopt(sock, ZMQ_EVENTS, &events, &size) < 0) {
         if (errno != EINTR) {
-            return false;
+            return 0;
         }
     }
-    return (events & ZMQ_POLLIN) != 0;
+    return events;
+}
+
+bool sock_has_input(void *sock)
+{
+    return (sock_events(sock) & ZMQ_POLLIN) != 0;
+}
+
+void sock_set_linger(void *sock, int linger_ms)
+{
+    set_int(sock, ZMQ_LINGER, linger_ms);
 }
 
 int sock_fd(void *sock)

@@ -50,8 +50,12 @@ int sock_send_to(void *router, const void *route, size_t route_bytes, zmq_msg_t 
  * behind the route; the frames were dropped, `route` is valid. */
 int sock_receive_from(void *router, zmq_msg_t *route, zmq_msg_t *message);
 
+/* What can be done now: ZMQ_POLLIN, ZMQ_POLLOUT, both or 0. Consumes the edge of sock_fd. */
+int sock_events(void *sock);
 /* There is something to receive. */
 bool sock_has_input(void *sock);
+/* Another linger than that of its options, before it is closed. */
+void sock_set_linger(void *sock, int linger_ms);
 /* The edge-triggered descriptor of a socket: readable means "look at sock_has_input". */
 int sock_fd(void *sock);
 

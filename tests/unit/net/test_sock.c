@@ -143,6 +143,7 @@ static void test_sock__messages_go_both_ways(void **state)
     assert_int_equal(answer(fixture, "welcome"), 0);
     wait_for(fixture->dealer, ZMQ_POLLIN);
     assert_true(sock_has_input(fixture->dealer));
+    assert_int_equal(sock_events(fixture->dealer), ZMQ_POLLIN | ZMQ_POLLOUT);
     assert_true(sock_fd(fixture->dealer) >= 0);
     zmq_msg_t message;
     zmq_msg_init(&message);
@@ -362,6 +363,14 @@ static void test_sock__addresses_that_cannot_be_are_refused(void **state)
     assert_non_null(strstr(buffer_str(&fixture->message), "192.0.2.1"));
 }
 
+static void test_sock__linger_can_be_changed_before_closing(void **state)
+{
+    struct fixture *fixture = *state;
+    sock_set_linger(fixture->dealer, 250);
+    assert_int_equal(get_int(fixture->dealer, ZMQ_LINGER), 250);
+    assert_int_equal(sock_events(fixture->dealer), 0);
+}
+
 static void test_sock__closing_nothing_is_fine(void **state)
 {
     (void)state;
@@ -389,6 +398,7 @@ int main(void)
         TEST(test_sock__a_missing_directory_is_made_private),
         TEST(test_sock__the_system_chooses_a_port_and_tells_it),
         TEST(test_sock__addresses_that_cannot_be_are_refused),
+        TEST(test_sock__linger_can_be_changed_before_closing),
         TEST(test_sock__closing_nothing_is_fine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
