@@ -95,13 +95,7 @@ void link_close(void **sock)
 
 bool link_is_ready(void *sock, bool to_send)
 {
-    int events = 0;
-    size_t size = sizeof events;
-    if (!sock)
-        return false;
-    while (zmq_getsockopt(sock, ZMQ_EVENTS, &events, &size) < 0)
-        if (errno != EINTR)
-            return false;
+    int events = sock ? sock_events(sock) : 0;
     return (events & ZMQ_POLLIN) || (to_send && (events & ZMQ_POLLOUT));
 }
 

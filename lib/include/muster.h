@@ -109,8 +109,10 @@ MUSTER_API int muster_options_set_workdir(muster_options *options, const char *d
 /* uri: "tcp://host:port", "ipc://path", "local:N" (the embedded default with N slots), or NULL:
  * $MUSTER_BROKER, else the embedded default. Waits until the broker has answered. */
 MUSTER_API int muster_pool_open(muster_pool **ret_pool, const char *uri, const muster_options *options);
-/* Closes the handle; NULL and *pool NULL are fine. What was submitted goes on at a broker; the
- * embedded default ends with everything it runs, its store is deleted. */
+/* Closes the handle and sets *pool to NULL; NULL and *pool NULL are fine. What was submitted goes on
+ * at a broker; the embedded default ends with everything it runs, its store is deleted (kept, and
+ * named in muster_error(NULL), when it did not end cleanly). Futures and consumers of the pool
+ * remain the caller's to free. Refused inside a callback of this pool. */
 MUSTER_API int muster_pool_close(muster_pool **pool);
 MUSTER_API const char *muster_pool_name(const muster_pool *pool);
 MUSTER_API const char *muster_pool_broker(const muster_pool *pool);
@@ -285,8 +287,10 @@ MUSTER_API int64_t muster_submit(muster_pool *pool, const muster_command *comman
 /* The same, but first wait while this handle's unfinished commands number at least the matching slots
  * (at least 1) + commands_in_buffer. The delay is recorded with the command. */
 MUSTER_API int64_t muster_submit_throttled(muster_pool *pool, const muster_command *command, int commands_in_buffer, int timeout_ms);
-/* All in order, many per message; returns the number accepted (all, or up to the first refused: see
- * muster_error), ret_ids[0 … accepted - 1] are set. */
+/* Many per message, several messages at a time. Returns the number accepted, or an error when none
+ * was. ret_ids[i]: the track id, or the negative code of a refused one, or 0: not sent, because an
+ * earlier one was refused. Messages already on their way when one is refused may still be accepted.
+ * muster_error tells about the first refused one. */
 MUSTER_API int64_t muster_submit_many(muster_pool *pool, const muster_command *const *commands, size_t n, int64_t *ret_ids);
 /* A command with `each`: returns the batch; ret_count and ret_first (may be NULL): its commands are
  * first … first + count - 1. */
@@ -298,7 +302,9 @@ MUSTER_API int64_t muster_queue_length(muster_pool *pool);
 #define MUSTER_SINCE_LAST (-1) /* from_pos: go on where the last call stopped */
 /* Calls `each` for every final record with pos > from_pos, in order, without waiting for more. The
  * remembered position moves past a record only after its callback has returned 0 (or stopped with a
- * non-zero value: that record counts as processed too). Returns the number of records, or an error. */
+ * non-zero value: that record counts as processed too). It begins at 0 in a private pool, at the
+ * newest record in a named one. A record that cannot be decoded is handed over with its pos and
+ * error_type "muster.undecodable". Returns the number of records, or an error. */
 MUSTER_API int64_t muster_results_since_last_call(muster_pool *pool, int64_t from_pos, muster_record_fn *each, void *arg);
 
 #define MUSTER_WITH_COMMAND 1u /* argv, args, kwargs, label too */
@@ -329,7 +335,8 @@ MUSTER_API int muster_wait_batch(muster_pool *pool, int64_t batch, int timeout_m
 MUSTER_API int muster_wait_all(muster_pool *pool, int timeout_ms); /* until nothing of the pool is unfinished */
 
 typedef struct muster_cancelled { int64_t cancelled, stopping, already_final, running, unknown; } muster_cancelled;
-MUSTER_API int muster_cancel(muster_pool *pool, int64_t track_id, const char *why); /* a queued or running one */
+/* A queued or running one. MUSTER_EALREADYFINAL, MUSTER_EUNKNOWNCOMMAND. */
+MUSTER_API int muster_cancel(muster_pool *pool, int64_t track_id, const char *why);
 /* first … last, or every command of the pool (first 0, last 0), or of a batch; running ones if asked. */
 MUSTER_API int muster_cancel_range(muster_pool *pool, int64_t first, int64_t last, int running, const char *why, muster_cancelled *ret);
 MUSTER_API int muster_cancel_batch(muster_pool *pool, int64_t batch, int running, const char *why, muster_cancelled *ret);
@@ -371,12 +378,15 @@ MUSTER_API int64_t muster_hosts(muster_pool *pool, muster_host_fn *each, void *a
 
 MUSTER_API int muster_start(muster_pool *pool, const muster_command *command, muster_future **ret_future); /* does not wait */
 MUSTER_API int64_t muster_future_track_id(const muster_future *future); /* 0 until accepted; negative: refused */
-MUSTER_API int muster_future_then(muster_future *future, muster_record_fn *done, void *arg); /* called from muster_process or a wait */
+/* `done` is called once from muster_process or a wait; with record NULL when the command was refused
+ * (muster_future_error). It may free the future. */
+MUSTER_API int muster_future_then(muster_future *future, muster_record_fn *done, void *arg);
 MUSTER_API int muster_future_wait(muster_future *future, int timeout_ms);                    /* 0: its record is there */
 MUSTER_API const muster_record *muster_future_record(muster_future *future);                 /* NULL until then; lives as long as the future */
 MUSTER_API int muster_future_error(const muster_future *future);                             /* why it was refused, 0 otherwise */
 /* Index of a future that is done, or an error. */
 MUSTER_API int64_t muster_wait_any(muster_pool *pool, muster_future *const *futures, size_t n, int timeout_ms);
+/* At any time: the command goes on, nobody is told. */
 MUSTER_API void muster_future_free(muster_future *future);
 
 /* For event loops: poll the descriptor for reading, at most muster_timeout_ms, then muster_process.
