@@ -95,7 +95,9 @@ static void close_connection(struct slot *slot)
 
 void call_forget_runner(struct spawner *spawner, struct slot *slot)
 {
-    map_remove(&spawner->slot_of_leader, (uint64_t)slot->runner.tree->leader);
+    /* The number of one that was reaped may be another's by now. */
+    if (!slot->runner.tree->is_leader_reaped)
+        map_remove(&spawner->slot_of_leader, (uint64_t)slot->runner.tree->leader);
     close_connection(slot);
     slot->runner.tree = NULL;
 }
@@ -192,15 +194,17 @@ void call_runner_reaped(struct spawner *spawner, struct slot *slot, int status,
     struct tree *tree = slot->runner.tree;
     /* Its last words may have arrived together with its end. */
     call_ready(spawner, slot);
+    map_remove(&spawner->slot_of_leader, (uint64_t)tree->leader);
     tree->is_leader_reaped = true;
-    call_forget_runner(spawner, slot);
-    trees_scan(&spawner->trees);
-    tree_signal(&spawner->trees, tree, SIGKILL);
-    if (slot->kind == SLOT_CALL) {
-        slot->is_leader_gone = true;
-        slot->status = status;
-        slot->usage = *usage;
-        report_call(spawner, slot, false);
+    slot->runner.fd = fs_close(slot->runner.fd);
+    if (slot->kind != SLOT_CALL) {
+        call_end_runner(spawner, slot);
+        return;
     }
-    ladder_bury(spawner, tree, slot->number);
+    /* The record waits until nothing is left of what it started. */
+    slot->is_leader_gone = true;
+    slot->status = status;
+    slot->usage = *usage;
+    slot->stop_at = time_boot_ns();
+    spawner_set_deadline(spawner, slot, slot->stop_at);
 }

@@ -82,7 +82,8 @@ static void give_up(struct spawner *spawner, struct slot *slot)
     struct tree *tree = slot_tree(slot);
     slot->is_denied = tree->is_denied;
     if (slot->kind == SLOT_EXEC) {
-        map_remove(&spawner->slot_of_leader, (uint64_t)tree->leader);
+        if (!tree->is_leader_reaped)
+            map_remove(&spawner->slot_of_leader, (uint64_t)tree->leader);
         slot->tree = NULL;
     } else {
         call_forget_runner(spawner, slot);

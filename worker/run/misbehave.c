@@ -1,7 +1,7 @@
 /*
  * misbehave.c -- what a function of a runner may do wrong: test_signal(number) dies by a
  * signal, test_exit(status) exits, test_sleep(ms, ignore_term) sleeps, test_leave(ms) leaves a
- * sleeping process in another session behind and sleeps itself.
+ * sleeping process in another session behind, its number in the file left.pid, and sleeps itself.
  */
 #include "misbehave.h"
 
@@ -9,9 +9,9 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 static void sleep_ms(uint64_t ms)
@@ -24,6 +24,11 @@ static void leave_process(uint64_t ms)
     if (fork() == 0) {
         setsid();
         signal(SIGTERM, SIG_IGN);
+        FILE *file = fopen("left.pid", "we");
+        if (file) {
+            fprintf(file, "%d\n", (int)getpid());
+            fclose(file);
+        }
         sleep_ms(ms);
         _exit(0);
     }

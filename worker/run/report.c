@@ -201,7 +201,8 @@ void report_packed(struct spawner *spawner, struct slot *slot, enum state state,
 void report_call(struct spawner *spawner, struct slot *slot, bool is_given_up)
 {
     char text[TEXT_MAX] = "";
-    slot->stop_at = time_boot_ns();
+    if (!slot->is_leader_gone)
+        slot->stop_at = time_boot_ns();
     struct message_ended ended = ended_of(slot);
     judge(slot, &ended);
     struct wire_record_body body = {.tries = 1};
@@ -224,4 +225,5 @@ void report_call(struct spawner *spawner, struct slot *slot, bool is_given_up)
     }
     send_body(spawner, &ended, &body);
     slot_release(spawner, slot);
+    call_end_runner(spawner, slot);
 }

@@ -142,10 +142,8 @@ static int open_all(struct spawner *spawner)
             error = leftover_end(options->spool_dir, LEFTOVER_WAIT_MS);
         }
         if (error > 0)
-            log_event(LOG_WARN, "leftovers",
-                      "processes=%d text=\"an earlier worker had left them running; they were "
-                      "killed\"",
-                      error);
+            log_event(LOG_WARN, "leftovers", "%s",
+                      "text=\"an earlier worker had left processes running; they were killed\"");
     }
     if (error < 0)
         return error;

@@ -175,7 +175,7 @@ static bool is_over(struct spawner *spawner, struct slot *slot, muster_time now,
                     muster_time *ret_next)
 {
     trees_scan(&spawner->trees);
-    bool is_empty = tree_is_empty(slot->tree);
+    bool is_empty = tree_is_empty(slot_tree(slot));
     for (int i = 0; i < SLOT_STREAMS; i++)
         read_stream(spawner, slot, (enum slot_stream)i, is_empty ? READS_AT_END : READS_PER_TURN);
     if (slot->ladder != LADDER_NONE && !is_empty)
@@ -217,7 +217,10 @@ void slot_step(struct spawner *spawner, struct slot *slot, muster_time now)
     if (!slot->is_leader_gone) {
         next = check_limits(spawner, slot, now);
     } else if (is_over(spawner, slot, now, &next)) {
-        report_exec(spawner, slot, false);
+        if (slot->kind == SLOT_EXEC)
+            report_exec(spawner, slot, false);
+        else
+            report_call(spawner, slot, false);
         return;
     }
     if (slot->ladder != LADDER_NONE && slot->ladder_at < next)
