@@ -43,7 +43,7 @@ struct broker {
     struct core *core;
     struct outbox *box;
     struct peers *peers;
-    struct turn turn;
+    struct intake intake;
     struct ingress ingress;
     struct egress egress;
     void *context;
@@ -89,9 +89,9 @@ static int open_side(struct broker *b, enum side side, const struct opt_list *en
 {
     struct sock_options options = sock_options_default();
     struct buffer message = BUFFER_EMPTY;
-    /* Workers get small messages, many at a time; a client that asks for more than it reads is
-     * dropped. */
-    options.send_max = side == SIDE_WORKERS ? 20000 : 2000;
+    /* More than a peer can have unanswered (submits_max, what a worker may hold): only one that does
+     * not read at all meets the bound, and is dropped. */
+    options.send_max = side == SIDE_WORKERS ? 20000 : 10000;
     b->socks[side] = sock_router_new(b->context, &options);
     if (b->socks[side] == NULL) {
         fprintf(stderr, "muster-broker: cannot make a socket: %s\n", strerror(errno));
@@ -168,15 +168,15 @@ static int broker_open(struct broker *b, const struct config *config)
     b->core = core_new(&limits);
     b->box = outbox_new();
     b->peers = peers_new((uint32_t)config->peers_max, seed);
-    turn_init(&b->turn);
+    intake_init(&b->intake);
     egress_init(&b->egress);
     status = open_store(b);
     if (status != 0)
         return status;
-    b->turn.now = time_boot_ns();
-    b->turn.wall_ns = time_wall_ns();
-    core_start(b->core, store_epoch(b->store), store_log_id(b->store), b->turn.now,
-               b->turn.wall_ns);
+    b->intake.now = time_boot_ns();
+    b->intake.wall_ns = time_wall_ns();
+    core_start(b->core, store_epoch(b->store), store_log_id(b->store), b->intake.now,
+               b->intake.wall_ns);
     b->context = sock_context_new();
     if (b->context == NULL || b->signal_fd < 0) {
         fprintf(stderr, "muster-broker: cannot start: %s\n", strerror(errno));
@@ -187,17 +187,17 @@ static int broker_open(struct broker *b, const struct config *config)
     if (status == 0)
         status = open_side(b, SIDE_CLIENTS, &config->clients);
     b->ingress =
-        (struct ingress){.core = b->core, .box = b->box, .store = b->store, .turn = &b->turn};
+        (struct ingress){.core = b->core, .box = b->box, .store = b->store, .intake = &b->intake};
     b->egress.core = b->core;
     b->egress.store = b->store;
-    b->egress.turn = &b->turn;
+    b->egress.intake = &b->intake;
     b->egress.peers = b->peers;
     b->egress.socks[SIDE_CLIENTS] = b->socks[SIDE_CLIENTS];
     b->egress.socks[SIDE_WORKERS] = b->socks[SIDE_WORKERS];
     b->egress.epoch = store_epoch(b->store);
     b->egress.log_id = store_log_id(b->store);
     b->egress.insecure = config->insecure_network;
-    b->egress.started = b->turn.now;
+    b->egress.started = b->intake.now;
     b->egress.limits = &config->limits;
     return status;
 }
@@ -209,9 +209,9 @@ static void broker_close(struct broker *b)
     sock_context_free(b->context);
     for (size_t i = 0; i < b->n_locks; i++)
         fs_close(b->locks[i]);
-    if (b->turn.frames != NULL) {
+    if (b->intake.frames != NULL) {
         egress_done(&b->egress);
-        turn_done(&b->turn);
+        intake_done(&b->intake);
     }
     peers_free(b->peers);
     outbox_free(b->box);
@@ -225,8 +225,8 @@ static void broker_close(struct broker *b)
 
 static void step_simple(struct broker *b, struct event event)
 {
-    event.now = b->turn.now;
-    event.wall_ns = b->turn.wall_ns;
+    event.now = b->intake.now;
+    event.wall_ns = b->intake.wall_ns;
     core_step(b->core, &event, b->box);
 }
 
@@ -280,7 +280,7 @@ static int take_frame(struct broker *b, enum side side, zmq_msg_t *route, zmq_ms
     if (r == -EBADMSG)
         strcpy(error.text, "a message is exactly one frame");
     else
-        r = ingress_frame(&b->ingress, side, peer, turn_keep(&b->turn, frame), &error);
+        r = ingress_frame(&b->ingress, side, peer, intake_keep(&b->intake, frame), &error);
     if (r != -EBADMSG)
         return r;
     if (log_is_on(LOG_DEBUG))
@@ -293,7 +293,7 @@ static int take_frame(struct broker *b, enum side side, zmq_msg_t *route, zmq_ms
 static int drain_side(struct broker *b, enum side side)
 {
     int taken = 0;
-    while (taken < BURST && !turn_is_full(&b->turn)) {
+    while (taken < BURST && !intake_is_full(&b->intake)) {
         zmq_msg_t route, frame;
         zmq_msg_init(&route);
         zmq_msg_init(&frame);
@@ -314,7 +314,7 @@ static int drain_side(struct broker *b, enum side side)
 static int drain(struct broker *b, bool *ret_empty)
 {
     *ret_empty = false;
-    while (!turn_is_full(&b->turn)) {
+    while (!intake_is_full(&b->intake)) {
         int workers = drain_side(b, SIDE_WORKERS);
         if (workers < 0)
             return workers;
@@ -344,10 +344,10 @@ static int commit_and_send(struct broker *b)
 {
     struct store_error error = {0};
     size_t n_facts, n_sends;
-    core_flush(b->core, b->turn.now, b->turn.wall_ns, b->box);
+    core_flush(b->core, b->intake.now, b->intake.wall_ns, b->box);
     const struct fact *facts = outbox_facts(b->box, &n_facts);
     if (n_facts > 0) {
-        int r = store_commit(b->store, facts, n_facts, turn_body_of, &b->turn, &error);
+        int r = store_commit(b->store, facts, n_facts, intake_body_of, &b->intake, &error);
         if (r < 0)
             return store_failed(b, r, error.text);
     }
@@ -358,9 +358,9 @@ static int commit_and_send(struct broker *b)
 
 static void check_disk(struct broker *b)
 {
-    if (b->turn.now < b->disk_due)
+    if (b->intake.now < b->disk_due)
         return;
-    b->disk_due = b->turn.now + DISK_CHECK_MS * MUSTER_MS;
+    b->disk_due = b->intake.now + DISK_CHECK_MS * MUSTER_MS;
     int64_t free_bytes = store_free_bytes(b->store);
     if (free_bytes < 0)
         return;
@@ -377,11 +377,11 @@ static void check_disk(struct broker *b)
 static int turn(struct broker *b)
 {
     bool empty;
-    b->turn.now = time_boot_ns();
-    b->turn.wall_ns = time_wall_ns();
-    if (b->turn.now - b->planned > b->config->limits.late_ns) {
+    b->intake.now = time_boot_ns();
+    b->intake.wall_ns = time_wall_ns();
+    if (b->intake.now - b->planned > b->config->limits.late_ns) {
         log_event(LOG_WARN, "turn_late", "late_ms=%lld",
-                  (long long)((b->turn.now - b->planned) / MUSTER_MS));
+                  (long long)((b->intake.now - b->planned) / MUSTER_MS));
         step_simple(b, (struct event){.type = EVENT_LATE});
     }
     check_disk(b);
@@ -389,9 +389,9 @@ static int turn(struct broker *b)
     int r = drain(b, &empty);
     if (r < 0)
         return store_failed(b, r, "");
-    if (empty && (b->turn.now >= b->tick_due || b->turn.now >= core_deadline(b->core))) {
+    if (empty && (b->intake.now >= b->tick_due || b->intake.now >= core_deadline(b->core))) {
         step_simple(b, (struct event){.type = EVENT_TICK});
-        b->tick_due = b->turn.now + TICK_MS * MUSTER_MS;
+        b->tick_due = b->intake.now + TICK_MS * MUSTER_MS;
     }
     int status = commit_and_send(b);
     if (status != 0)
@@ -407,7 +407,7 @@ static int turn(struct broker *b)
         b->ended = true;
     }
     outbox_reset(b->box);
-    turn_reset(&b->turn);
+    intake_reset(&b->intake);
     return 0;
 }
 
@@ -417,7 +417,7 @@ static int turn(struct broker *b)
  */
 static void say_bye(struct broker *b, const char *why, bool end)
 {
-    b->turn.now = time_boot_ns();
+    b->intake.now = time_boot_ns();
     egress_bye(&b->egress, why, end);
     b->ended = true;
 }
@@ -443,8 +443,8 @@ static int wait_for_work(struct broker *b)
     if (woken < b->planned)
         b->planned = woken;
     /* The turn itself was held up (a pause, a slow disk): as bad as one that starts late. */
-    if (now - b->turn.now > b->config->limits.late_ns)
-        b->planned = b->turn.now;
+    if (now - b->intake.now > b->config->limits.late_ns)
+        b->planned = b->intake.now;
     if ((items[2].revents & ZMQ_POLLIN) != 0) {
         int signal = poll_signals_next(b->signal_fd);
         if (signal == SIGTERM || signal == SIGINT) {

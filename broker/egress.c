@@ -117,14 +117,14 @@ static void pend(struct egress *e, enum wire_type type, peer_id peer, size_t byt
 static int body_of(struct egress *e, const struct send *send, struct bytes *ret_body)
 {
     if (send->as.command.body != 0) {
-        *ret_body = turn_body_of(e->turn, send->as.command.body);
+        *ret_body = intake_body_of(e->intake, send->as.command.body);
         return 0;
     }
     struct bytes stored;
     int r = store_command(e->store, send->pool, send->as.command.body_of, &stored);
     if (r < 0)
         return r;
-    return arena_copy(&e->turn->arena, stored, ret_body) ? 0 : -ENOBUFS;
+    return arena_copy(&e->intake->arena, stored, ret_body) ? 0 : -ENOBUFS;
 }
 
 static int send_command(struct egress *e, const struct send *send)
@@ -219,7 +219,7 @@ static void send_small(struct egress *e, const struct send *send)
                                   .limits = limits_of(e),
                                   .software = bytes_of_str("muster-broker " MUSTER_VERSION),
                                   .insecure = e->insecure,
-                                  .wall_ns = e->turn->wall_ns};
+                                  .wall_ns = e->intake->wall_ns};
         break;
     case SEND_SUBMITTED:
         m.type = WIRE_SUBMITTED;
@@ -253,7 +253,7 @@ static void send_small(struct egress *e, const struct send *send)
                                          .renew_ns = e->limits->renew_ns,
                                          .limits = limits_of(e),
                                          .software = bytes_of_str("muster-broker " MUSTER_VERSION),
-                                         .wall_ns = e->turn->wall_ns};
+                                         .wall_ns = e->intake->wall_ns};
         break;
     case SEND_PONG:
         m.type = WIRE_PONG;

@@ -7,7 +7,7 @@
 #include "base/buffer.h"
 #include "broker/peers.h"
 #include "broker/store/store.h"
-#include "broker/turn.h"
+#include "broker/intake.h"
 #include "proto/wire.h"
 
 struct scan; /* a STATS over a prefix of the log, in progress */
@@ -22,7 +22,7 @@ struct unsent {
 struct egress {
     struct core *core;
     struct store *store;
-    struct turn *turn;
+    struct intake *intake;
     struct peers *peers;
     void *socks[SIDE_COUNT];
     /* told to peers */

@@ -34,7 +34,7 @@ static bool rows_begin(struct rows *rows, struct egress *e, uint32_t max)
     if (max == 0 || max > WIRE_ROWS_MAX)
         max = WIRE_ROWS_MAX;
     *rows = (struct rows){.egress = e, .max = max};
-    rows->rows = arena_alloc(&e->turn->arena, max * sizeof *rows->rows);
+    rows->rows = arena_alloc(&e->intake->arena, max * sizeof *rows->rows);
     return rows->rows != NULL;
 }
 
@@ -69,7 +69,7 @@ static struct wire_row row_of(const struct egress *e, const struct store_record 
 static int add_row(void *ctx, const struct store_record *record)
 {
     struct rows *rows = ctx;
-    struct arena *arena = &rows->egress->turn->arena;
+    struct arena *arena = &rows->egress->intake->arena;
     struct wire_row row = row_of(rows->egress, record);
     size_t bytes = wire_row_size(&row);
     if (rows->n == rows->max || (rows->n > 0 && rows->bytes + bytes > ROWS_BYTES_MAX)) {
@@ -193,7 +193,7 @@ static int add_final(void *ctx, const struct store_record *record)
                                    .exit = f->exit,
                                    .signal = f->signal,
                                    .run_ns = f->run_ns};
-    if (!arena_copy(&e->turn->arena, record->command, &row.command)) {
+    if (!arena_copy(&e->intake->arena, record->command, &row.command)) {
         list->stopped = true;
         return 1;
     }
@@ -250,7 +250,7 @@ static int add_body(struct egress *e, uint32_t pool, uint64_t body_of, struct wi
     int r = store_command(e->store, pool, body_of, &stored);
     if (r == -ENOENT)
         return 0;
-    if (r == 0 && !arena_copy(&e->turn->arena, stored, &row->command))
+    if (r == 0 && !arena_copy(&e->intake->arena, stored, &row->command))
         r = -ENOBUFS;
     return r;
 }
@@ -262,7 +262,7 @@ static int merge_and_send(struct egress *e, const struct send *send,
 {
     const struct event_list *what = list->what;
     struct wire_command_row *rows =
-        arena_alloc(&e->turn->arena, (n_live + list->n + 1) * sizeof *rows);
+        arena_alloc(&e->intake->arena, (n_live + list->n + 1) * sizeof *rows);
     struct wire_message m = {.type = WIRE_LIST_REPLY};
     uint64_t live_to =
         more_live ? (n_live > 0 ? live[n_live - 1].track_id : what->after) : UINT64_MAX;
@@ -318,10 +318,10 @@ int egress_list(struct egress *e, const struct send *send)
                         .what = what,
                         .max = what->max == 0 || what->max > LIST_ROWS_MAX ? LIST_ROWS_MAX
                                                                            : what->max};
-    struct core_command_row *live = arena_alloc(&e->turn->arena, list.max * sizeof *live);
+    struct core_command_row *live = arena_alloc(&e->intake->arena, list.max * sizeof *live);
     size_t n_live = 0;
     bool more_live = false;
-    list.rows = arena_alloc(&e->turn->arena, list.max * sizeof *list.rows);
+    list.rows = arena_alloc(&e->intake->arena, list.max * sizeof *list.rows);
     if (live == NULL || list.rows == NULL) {
         busy(e, send);
         return 0;
@@ -340,7 +340,7 @@ int egress_list(struct egress *e, const struct send *send)
 
 static struct bytes *names(struct egress *e, const uint32_t *ids, uint32_t n)
 {
-    struct bytes *list = arena_alloc(&e->turn->arena, n * sizeof *list);
+    struct bytes *list = arena_alloc(&e->intake->arena, n * sizeof *list);
     for (uint32_t i = 0; list != NULL && i < n; i++)
         list[i] = core_name(e->core, ids[i]);
     return list;
@@ -351,8 +351,8 @@ void egress_hosts(struct egress *e, const struct send *send)
     uint32_t max = send->as.hosts.max == 0 || send->as.hosts.max > HOST_ROWS_MAX
                        ? HOST_ROWS_MAX
                        : send->as.hosts.max;
-    struct core_host_row *hosts = arena_alloc(&e->turn->arena, max * sizeof *hosts);
-    struct wire_host_row *rows = arena_alloc(&e->turn->arena, max * sizeof *rows);
+    struct core_host_row *hosts = arena_alloc(&e->intake->arena, max * sizeof *hosts);
+    struct wire_host_row *rows = arena_alloc(&e->intake->arena, max * sizeof *rows);
     struct wire_message m = {.type = WIRE_HOSTS_REPLY};
     bool more = false, cut = false;
     size_t bytes = 0;

@@ -78,7 +78,7 @@ static void add_usage(void *ctx, struct bytes host, uint32_t slot, uint64_t coun
     buffer_reset(&usages->egress->scratch);
     buffer_printf(&usages->egress->scratch, "%.*s/%u", (int)host.size, (const char *)host.data,
                   slot);
-    if (arena_copy(&usages->egress->turn->arena, buffer_bytes(&usages->egress->scratch), &prefix))
+    if (arena_copy(&usages->egress->intake->arena, buffer_bytes(&usages->egress->scratch), &prefix))
         usages->list[usages->n++] = (struct wire_usage){.log_prefix = prefix, .count = count};
 }
 
@@ -101,7 +101,7 @@ static struct wire_stats_reply stats_now(const struct egress *e, const struct co
                                      .insecure = e->insecure,
                                      .disk_free = e->disk_free,
                                      .disk_low = core_disk_low(e->core),
-                                     .uptime_ns = e->turn->now - e->started,
+                                     .uptime_ns = e->intake->now - e->started,
                                      .software = bytes_of_str("muster-broker " MUSTER_VERSION),
                                      .records_bytes = s->totals->records_bytes,
                                      .peak_in_queue = s->totals->peak_in_queue};
@@ -135,7 +135,7 @@ int egress_stats(struct egress *e, const struct send *send)
     if (!send->as.stats.all && send->as.stats.last_index < stats.totals->head)
         return start_scan(e, send);
     struct usages usages = {
-        .egress = e, .list = arena_alloc(&e->turn->arena, WIRE_USAGES_MAX * sizeof *usages.list)};
+        .egress = e, .list = arena_alloc(&e->intake->arena, WIRE_USAGES_MAX * sizeof *usages.list)};
     core_pool_usage(e->core, send->pool, add_usage, &usages);
     m.as.stats_reply = stats_now(e, &stats, send->request);
     m.as.stats_reply.count = stats.totals->head;
@@ -186,7 +186,7 @@ static void scan_answer(struct egress *e, const struct scan *scan)
     if (!core_pool_stats(e->core, scan->pool, &stats))
         return;
     struct usages usages = {
-        .egress = e, .list = arena_alloc(&e->turn->arena, WIRE_USAGES_MAX * sizeof *usages.list)};
+        .egress = e, .list = arena_alloc(&e->intake->arena, WIRE_USAGES_MAX * sizeof *usages.list)};
     for (size_t i = 0; i < scan->n_usage; i++)
         add_usage(&usages, core_name(e->core, scan->usage[i].host), scan->usage[i].slot,
                   scan->usage[i].count);

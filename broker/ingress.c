@@ -17,8 +17,8 @@ static struct event event_at(const struct ingress *in, enum event_type type, pee
                              uint64_t request)
 {
     return (struct event){.type = type,
-                          .now = in->turn->now,
-                          .wall_ns = in->turn->wall_ns,
+                          .now = in->intake->now,
+                          .wall_ns = in->intake->wall_ns,
                           .peer = peer,
                           .request = request};
 }
@@ -28,10 +28,10 @@ static void step(struct ingress *in, const struct event *event)
     core_step(in->core, event, in->box);
 }
 
-/* An array in the turn's arena; the frame's counts are bounded, so the arena has room (turn.h). */
+/* An array in the turn's arena; the frame's counts are bounded, so the arena has room (intake.h). */
 static void *array(struct ingress *in, uint32_t n, size_t bytes)
 {
-    void *p = arena_alloc(&in->turn->arena, n * bytes);
+    void *p = arena_alloc(&in->intake->arena, n * bytes);
     MUST(p != NULL);
     return p;
 }
@@ -91,7 +91,7 @@ static int submit(struct ingress *in, peer_id peer, const struct wire_submit *m)
             .start_within_ns = s->start_within_ns,
             .start_by_wall_ns = s->start_by_wall_ns,
             .lost_after_ns = s->lost_after_ns,
-            .body = turn_body(in->turn, s->body),
+            .body = intake_body(in->intake, s->body),
             .body_bytes = (uint32_t)s->body.size,
         };
     }
@@ -302,7 +302,7 @@ static void report(struct ingress *in, peer_id peer, const struct wire_report *m
             .start_wall_ns = r->start_wall_ns,
             .run_ns = r->run_ns,
             .throttled_ns = r->throttled_ns,
-            .body = turn_body(in->turn, r->body),
+            .body = intake_body(in->intake, r->body),
             .body_bytes = (uint32_t)r->body.size,
             .body_crc = crc32c(0, r->body.data, r->body.size),
         };
@@ -322,7 +322,7 @@ int ingress_frame(struct ingress *in, enum side side, peer_id peer, struct bytes
                   struct wire_error *ret_error)
 {
     struct wire_message m;
-    if (wire_decode(frame.data, frame.size, &in->turn->arena, &m, ret_error) < 0)
+    if (wire_decode(frame.data, frame.size, &in->intake->arena, &m, ret_error) < 0)
         return -EBADMSG;
     if (!(side == SIDE_CLIENTS ? wire_type_is_from_client(m.type)
                                : wire_type_is_from_worker(m.type)))

@@ -7,14 +7,14 @@
 
 #include "broker/peers.h"
 #include "broker/store/store.h"
-#include "broker/turn.h"
+#include "broker/intake.h"
 #include "proto/wire.h"
 
 struct ingress {
     struct core *core;
     struct outbox *box;
     struct store *store;
-    struct turn *turn;
+    struct intake *intake;
 };
 
 /* Feeds the core with what the frame says. 0; -EBADMSG with *ret_error when it is refused before

@@ -24,6 +24,8 @@
 enum {
     HEADER_BYTES = 100,
     HEADER_PAGE_SIZE = 16,
+    HEADER_FORMATS = 18, /* of writers and of readers: both 1 (rollback journal) or 2 (log) */
+    HEADER_FIXED = 20,
     HEADER_CHANGES = 24,
     HEADER_PAGES = 28,
     HEADER_USER_VERSION = 60,
@@ -65,7 +67,11 @@ static int check_header(const char *path, const uint8_t *header, struct store_er
     if (version > STORE_VERSION)
         return newer(path, version, ret_error);
     unsigned page = (unsigned)header[HEADER_PAGE_SIZE] << 8 | header[HEADER_PAGE_SIZE + 1];
-    if (version < 1 || page != STORE_PAGE_BYTES)
+    static const uint8_t fixed[4] = {0, 64, 32, 32};
+    unsigned format = header[HEADER_FORMATS];
+    if (version < 1 || page != STORE_PAGE_BYTES || format < 1 || format > 2 ||
+        header[HEADER_FORMATS + 1] != format ||
+        memcmp(header + HEADER_FIXED, fixed, sizeof fixed) != 0)
         return foreign(path, ret_error);
     return 0;
 }
@@ -108,13 +114,14 @@ int check_file(const char *path, struct store_error *ret_error)
 
 /* ---- the tables ----------------------------------------------------------------------------- */
 
-/* Every table and index of the schema is in the file exactly as written. Others may be there too
- * (a copy has tables for people), but nothing that acts by itself. */
+/* Every table and index of the schema is in the file exactly as written, and begins where it began
+ * when it was made (VACUUM would move it; the store is never vacuumed). Others may be there too (a
+ * copy has tables for people), but nothing that acts by itself. */
 static int compare_schema(struct store *store, sqlite3 *wanted, struct store_error *ret_error)
 {
-    static const char list[] = "SELECT type, name, tbl_name, sql FROM sqlite_schema";
+    static const char list[] = "SELECT type, name, tbl_name, sql, rootpage FROM sqlite_schema";
     static const char find[] = "SELECT 1 FROM sqlite_schema WHERE type = ?1 AND name = ?2 "
-                               "AND tbl_name = ?3 AND sql IS ?4";
+                               "AND tbl_name = ?3 AND sql IS ?4 AND rootpage = ?5";
     static const char extra[] = "SELECT 1 FROM sqlite_schema WHERE type = 'trigger'";
     sqlite3_stmt *all = NULL;
     sqlite3_stmt *one = NULL;
@@ -125,7 +132,7 @@ static int compare_schema(struct store *store, sqlite3 *wanted, struct store_err
         sqlite3_prepare_v2(store->db, extra, -1, &trigger, NULL) != SQLITE_OK)
         r = store_fail_sql(store, ret_error, "reading its tables");
     while (r == 0 && sqlite3_step(all) == SQLITE_ROW) {
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i < 5; i++)
             sqlite3_bind_value(one, i + 1, sqlite3_column_value(all, i));
         int found = sqlite3_step(one);
         if (found == SQLITE_DONE)

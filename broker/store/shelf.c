@@ -2,8 +2,8 @@
  * shelf.c -- which rows belong to which pool.
  *
  * A pool's rows stand on a shelf, a number that is not used again before the last row on it has
- * been deleted; the core may give a pool's id to another pool at once. Not responsible for the
- * tables `pool` and `trim`: this is their image in memory, read again after a rollback.
+ * been deleted; the core may give a pool's id to another pool at once. This is the image in memory
+ * of the tables `pool` and `trim`, read again after a rollback; commit.c writes the first.
  */
 #include "broker/store/sqlite.h"
 
