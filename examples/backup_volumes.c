@@ -44,7 +44,7 @@ struct volume {
 
 struct backup {
     /* options */
-    const char *broker, *store, *host, *prefix, *spool, *manifest;
+    const char *broker, *pool_name, *store, *host, *prefix, *spool, *manifest;
     uint64_t volume_size;
     int buffer;
     unsigned slots;
@@ -73,6 +73,7 @@ static const char help[] =
     "  --host SELECTOR     the worker that can read the spool (default: this host, or any one of\n"
     "                      the embedded default)\n"
     "  --broker URI        default: $MUSTER_BROKER, else a private broker and worker\n"
+    "  --pool NAME         a pool that others can look at (default: a private one)\n"
     "  --slots N           of the private worker (default: one per processor)\n"
     "  --help\n";
 
@@ -304,6 +305,7 @@ static void print_summary(const struct backup *backup)
 static int run(struct backup *backup)
 {
     muster_options *options = muster_options_new();
+    muster_options_set_pool(options, backup->pool_name);
     muster_options_set_url(options, backup->store);
     muster_options_set_processes(options, backup->slots);
     int rc = muster_pool_open(&backup->pool, backup->broker, options);
@@ -378,6 +380,8 @@ static int take_option(struct backup *backup, const char *name, const char *valu
         backup->host = value;
     else if (strcmp(name, "--broker") == 0)
         backup->broker = value;
+    else if (strcmp(name, "--pool") == 0)
+        backup->pool_name = value;
     else
         return -1;
     if (bad)
