@@ -32,10 +32,23 @@ static int primary_code(struct store *store)
     return sqlite3_errcode(store->db) & 0xff;
 }
 
+/* What the system said: to the log, to the file, or to whatever SQLite did last. */
+static int os_errno(struct store *store)
+{
+    sqlite3_file *log = NULL;
+    int os = 0;
+    if (sqlite3_file_control(store->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK &&
+        log && log->pMethods)
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &os);
+    if (os == 0)
+        sqlite3_file_control(store->db, "main", SQLITE_FCNTL_LAST_ERRNO, &os);
+    return os != 0 ? os : sqlite3_system_errno(store->db);
+}
+
 bool store_is_full(struct store *store)
 {
     int code = primary_code(store);
-    int os = sqlite3_system_errno(store->db);
+    int os = code == SQLITE_IOERR ? os_errno(store) : 0;
     return code == SQLITE_FULL ||
            (code == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT || os == EFBIG));
 }
@@ -44,7 +57,6 @@ static int errno_of(struct store *store)
 {
     if (store_is_full(store))
         return -ENOSPC;
-    int os = sqlite3_system_errno(store->db);
     switch (primary_code(store)) {
     case SQLITE_NOMEM:
         return -ENOMEM;
@@ -66,7 +78,7 @@ static int errno_of(struct store *store)
     case SQLITE_RANGE:
         return -EINVAL;
     case SQLITE_CANTOPEN:
-        return os > 0 ? -os : -EIO;
+        return sqlite3_system_errno(store->db) > 0 ? -sqlite3_system_errno(store->db) : -EIO;
     default:
         return -EIO;
     }
@@ -94,9 +106,10 @@ static const char *advice(int code)
 int store_fail_sql(struct store *store, struct store_error *ret_error, const char *doing)
 {
     int code = errno_of(store);
-    int os = sqlite3_system_errno(store->db);
-    bool shows_os =
-        os > 0 && (primary_code(store) == SQLITE_IOERR || primary_code(store) == SQLITE_CANTOPEN);
+    int primary = primary_code(store);
+    bool shows_os = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN;
+    int os = shows_os ? os_errno(store) : 0;
+    shows_os = os > 0;
     return store_fail(ret_error, code, "The store %s failed while %s: %s%s%s. %s", store->path,
                       doing, sqlite3_errmsg(store->db), shows_os ? ": " : "",
                       shows_os ? strerror(os) : "", advice(code));
