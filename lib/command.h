@@ -50,7 +50,7 @@ int command_pack(const struct muster_command *command, const char *url, int64_t 
                  struct packed **ret_packed, struct error *error);
 void packed_free(struct packed *packed);
 
-/* put, get, list, delete, query, move: they take a URL, and may be run again. */
+/* put, put_validated, get, list, delete, query, move: they take a URL, and may be run again. */
 bool command_is_backend(struct bytes function);
 
 #endif

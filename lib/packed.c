@@ -13,7 +13,8 @@ enum { BACKEND_ATTEMPTS = 5 };
 
 bool command_is_backend(struct bytes function)
 {
-    static const char *const names[] = {"put", "get", "list", "delete", "query", "move"};
+    static const char *const names[] = {"put",    "put_validated", "get", "list",
+                                        "delete", "query",         "move"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (bytes_equal_str(function, names[i]))
             return true;
