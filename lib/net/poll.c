@@ -1,12 +1,10 @@
-/* One wait for everything that a shell listens to: sockets, descriptors, signals, a deadline.
+/* One wait for everything that a shell listens to: sockets, descriptors, a deadline.
  *
- * Not here: what is done about it. Invariant: signals arrive through a descriptor only, so that no
- * call of libzmq is ever interrupted by one of them. */
+ * Not here: what is done about it, and signals (poll_signals.c). */
 #include "net/poll.h"
 
 #include <errno.h>
 #include <stddef.h>
-#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,32 +18,6 @@ int poll_wait(zmq_pollitem_t *items, int n_items, muster_time now, muster_time d
         return result;
     }
     return errno == EINTR ? 0 : -errno;
-}
-
-int poll_signals_open(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    int error = pthread_sigmask(SIG_BLOCK, &set, NULL);
-    if (error != 0) {
-        return -error;
-    }
-    if (sigaction(SIGPIPE, &ignore, NULL) < 0 || sigaction(SIGXFSZ, &ignore, NULL) < 0) {
-        return -errno;
-    }
-    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return fd < 0 ? -errno : fd;
-}
-
-int poll_signals_next(int signal_fd)
-{
-    struct signalfd_siginfo info;
-    ssize_t size = read(signal_fd, &info, sizeof info);
-    return size == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
 }
 
 int poll_process_open(int pid)
