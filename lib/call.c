@@ -390,6 +390,12 @@ void call_who_are_you(struct call *call, muster_time now)
         greet(call, now);
 }
 
+void call_reconnected(struct call *call, muster_time now)
+{
+    if (call->state != CALL_DOWN && call->state != CALL_CLOSED)
+        greet(call, now);
+}
+
 void call_refused(struct call *call, enum refusal refusal, muster_time now)
 {
     if (call->state == CALL_DOWN || call->state == CALL_CLOSED)

@@ -81,6 +81,8 @@ void call_answered(struct call *call, uint64_t request, enum refusal refusal,
                    int64_t retry_after_ns, muster_time now);
 void call_heard(struct call *call, muster_time now); /* any message, before its meaning */
 void call_who_are_you(struct call *call, muster_time now);
+/* The same socket has a new connection: the broker does not know it. */
+void call_reconnected(struct call *call, muster_time now);
 void call_refused(struct call *call, enum refusal refusal, muster_time now); /* ERROR to HELLO */
 void call_bye(struct call *call, bool end, muster_time now);
 /* The shell gives up: every request ends with `refusal`. */

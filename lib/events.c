@@ -27,7 +27,7 @@ struct events {
     int epoll_fd;
     int level_fd; /* eventfd: readable while something is left */
     int timer_fd;
-    int socket_fd; /* libzmq's, -1: not in the set */
+    int socket_fds[2]; /* libzmq's, of the socket and its monitor; -1: not in the set */
     int child_fds[EMBEDDED_CHILDREN];
     bool raised;
     muster_time timer_at;
@@ -60,7 +60,7 @@ static struct events *events_new(void)
     struct events *events = malloc(sizeof *events);
     if (!events)
         return NULL;
-    *events = (struct events){.socket_fd = -1, .timer_at = MUSTER_NEVER};
+    *events = (struct events){.socket_fds = {-1, -1}, .timer_at = MUSTER_NEVER};
     for (int i = 0; i < EMBEDDED_CHILDREN; i++)
         events->child_fds[i] = -1;
     events->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -79,20 +79,22 @@ static struct events *events_new(void)
 void events_socket_closed(struct muster_pool *pool)
 {
     struct events *events = pool->events;
-    if (!events || events->socket_fd < 0)
-        return;
-    unwatch(events, events->socket_fd);
-    events->socket_fd = -1;
+    for (int i = 0; events && i < 2; i++) {
+        if (events->socket_fds[i] >= 0)
+            unwatch(events, events->socket_fds[i]);
+        events->socket_fds[i] = -1;
+    }
 }
 
 void events_socket_opened(struct muster_pool *pool)
 {
     struct events *events = pool->events;
-    if (!events || !pool->sock)
+    if (!events || !pool->link)
         return;
-    int fd = sock_fd(pool->sock);
-    if (watch(events, fd) == 0)
-        events->socket_fd = fd;
+    int fds[2] = {sock_fd(pool->link->sock), sock_fd(monitor_sock(pool->link->monitor))};
+    for (int i = 0; i < 2; i++)
+        if (watch(events, fds[i]) == 0)
+            events->socket_fds[i] = fds[i];
 }
 
 static void set_level(struct events *events, bool raised)
@@ -152,7 +154,7 @@ void events_arm(struct muster_pool *pool)
         return;
     watch_children(pool);
     bool left = !list_is_empty(&pool->futures.fresh) || !list_is_empty(&pool->ended) ||
-                pool->reopen_due || link_is_ready(pool->sock, pool_wants_to_send(pool));
+                pool->reopen_due || link_is_ready(pool->link, pool_wants_to_send(pool));
     set_timer(events, pool->down.info.code ? MUSTER_NEVER : next_deadline(pool));
     set_level(events, left);
 }

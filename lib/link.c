@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -55,51 +56,63 @@ static void leave_context(void)
     pthread_mutex_unlock(&lock);
 }
 
-int link_open(const char *uri, void **ret_sock, struct error *error)
+int link_open(const char *uri, struct link **ret_link, struct error *error)
 {
     struct sock_options options = sock_options_default();
     options.message_max = WIRE_MESSAGE_MAX;
     options.send_max = SEND_MAX;
     options.receive_max = RECEIVE_MAX;
     options.linger_ms = LINGER_MS;
-    void *taken = take_context();
-    if (!taken)
+    struct link *link = calloc(1, sizeof *link);
+    void *taken = link ? take_context() : NULL;
+    if (!taken) {
+        free(link);
         return error_set(error, MUSTER_ENOMEM, "libzmq cannot make a context: %s", strerror(errno));
-    void *sock = sock_dealer_new(taken, &options);
-    if (!sock) {
-        int code = error_set(error, MUSTER_ESYSTEM, "libzmq cannot make a socket: %s",
-                             zmq_strerror(errno));
-        leave_context();
-        return code;
+    }
+    link->sock = sock_dealer_new(taken, &options);
+    if (link->sock)
+        link->monitor = monitor_new(taken, link->sock);
+    if (!link->monitor) {
+        error_set(error, MUSTER_ESYSTEM, "libzmq cannot make a socket: %s", zmq_strerror(errno));
+        link_close(&link);
+        return error->info.code;
     }
     struct buffer message = BUFFER_EMPTY;
-    int rc = sock_connect(sock, uri, &message);
+    int rc = sock_connect(link->sock, uri, &message);
     if (rc < 0) {
         error_set(error, rc == -EINVAL ? MUSTER_EINVAL : MUSTER_ESYSTEM, "%s",
                   buffer_str(&message));
-        link_close(&sock);
+        link_close(&link);
     } else {
-        *ret_sock = sock;
+        *ret_link = link;
     }
     buffer_done(&message);
     return rc < 0 ? error->info.code : MUSTER_OK;
 }
 
-void link_close(void **sock)
+void link_close(struct link **place)
 {
-    if (!*sock)
+    struct link *link = *place;
+    if (!link)
         return;
-    sock_close(sock);
+    monitor_free(link->monitor);
+    sock_close(&link->sock);
     leave_context();
+    free(link);
+    *place = NULL;
 }
 
-bool link_is_ready(void *sock, bool to_send)
+bool link_is_ready(const struct link *link, bool to_send)
 {
-    int events = sock ? sock_events(sock) : 0;
-    return (events & ZMQ_POLLIN) || (to_send && (events & ZMQ_POLLOUT));
+    if (!link)
+        return false;
+    int events = sock_events(link->sock);
+    bool news = sock_has_input(monitor_sock(link->monitor));
+    return news || (events & ZMQ_POLLIN) || (to_send && (events & ZMQ_POLLOUT));
 }
 
-void link_forget(void **sock)
+void link_forget(struct link **place)
 {
-    *sock = NULL;
+    free(*place);
+    *place = NULL;
 }

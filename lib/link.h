@@ -1,19 +1,25 @@
-/* The DEALER of a pool, and the one libzmq context of the process. */
+/* The DEALER of a pool with its monitor, and the one libzmq context of the process. */
 #ifndef MUSTER_LIB_LINK_H
 #define MUSTER_LIB_LINK_H
 
 #include <stdbool.h>
 
 #include "error.h"
+#include "net/monitor.h"
+
+struct link {
+    void *sock;
+    struct monitor *monitor;
+};
 
 /* A socket that connects to `uri` in the background. 0 or MUSTER_E… */
-int link_open(const char *uri, void **ret_sock, struct error *error);
-/* Everything of one link_open. */
-void link_close(void **sock);
-/* Looks at the socket (which consumes its edge): there is something to receive, or `to_send` and
- * room for it. NULL: false. */
-bool link_is_ready(void *sock, bool to_send);
-/* In a forked child: forgets the parent's context, touches nothing. */
-void link_forget(void **sock);
+int link_open(const char *uri, struct link **ret_link, struct error *error);
+/* Everything of one link_open; *link becomes NULL. */
+void link_close(struct link **link);
+/* Looks at the sockets (which consumes their edges): there is something to receive, or `to_send`
+ * and room for it. NULL: false. */
+bool link_is_ready(const struct link *link, bool to_send);
+/* In a forked child: frees our memory, touches nothing of libzmq's. */
+void link_forget(struct link **link);
 
 #endif

@@ -19,7 +19,7 @@
 #include "proto/wire.h"
 #include "request.h"
 
-enum { MESSAGES_PER_TURN = 256, POLL_ITEMS_MAX = 1 + EMBEDDED_CHILDREN };
+enum { MESSAGES_PER_TURN = 256, POLL_ITEMS_MAX = 2 + EMBEDDED_CHILDREN };
 
 static struct request *find_request(struct muster_pool *pool, uint64_t number)
 {
@@ -57,9 +57,10 @@ static void go_down_by(struct muster_pool *pool, enum refusal refusal)
     if (pool->down.info.code)
         return; /* the reason is known better already */
     if (refusal == REFUSAL_UNREACHABLE)
-        error_set(&why, MUSTER_EUNREACHABLE,
-                  "no broker answered at %s within %g s: is it running, and is the address right?",
-                  pool->uri, pool->options.connect_timeout_ms / 1000.0);
+        error_set(&why, MUSTER_EUNREACHABLE, "no broker answered at %s within %g s: %s", pool->uri,
+                  pool->options.connect_timeout_ms / 1000.0,
+                  pool->met_stranger ? "what answers there is no broker"
+                                     : "is it running, and is the address right?");
     else if (refusal == REFUSAL_SHUTTING_DOWN)
         error_set(&why, MUSTER_ECLOSED, "the broker at %s has ended for good", pool->uri);
     else
@@ -109,7 +110,7 @@ static int send_message(struct muster_pool *pool, const struct wire_message *mes
     if (zmq_msg_init_size(&frame, size) < 0)
         return -ENOMEM;
     wire_encode(message, zmq_msg_data(&frame), size);
-    int rc = sock_send(pool->sock, &frame);
+    int rc = sock_send(pool->link->sock, &frame);
     zmq_msg_close(&frame);
     return rc;
 }
@@ -142,7 +143,7 @@ static int send_request(struct muster_pool *pool, struct request *request)
     int rc = request_encode(request, &frame);
     if (rc < 0)
         return rc;
-    rc = sock_send(pool->sock, &frame);
+    rc = sock_send(pool->link->sock, &frame);
     zmq_msg_close(&frame);
     return rc;
 }
@@ -155,7 +156,7 @@ bool pool_wants_to_send(const struct muster_pool *pool)
 /* -EAGAIN and a short memory end the round; the next turn goes on. */
 static void send_due(struct muster_pool *pool)
 {
-    if (!pool->sock)
+    if (!pool->link)
         return;
     if (pool->hello_due) {
         if (send_hello(pool) < 0)
@@ -182,9 +183,9 @@ static void reopen(struct muster_pool *pool)
     pool->hello_due = pool->hello_sent = pool->ping_due = 0;
     while (list_pop_front(&pool->outgoing))
         continue; /* the machine sends them again after WELCOME */
-    link_close(&pool->sock);
     events_socket_closed(pool);
-    if (link_open(pool->uri, &pool->sock, &why) == MUSTER_OK) {
+    link_close(&pool->link);
+    if (link_open(pool->uri, &pool->link, &why) == MUSTER_OK) {
         events_socket_opened(pool);
         call_opened(pool->call, time_boot_ns());
     } else {
@@ -339,13 +340,25 @@ static void take_message(struct muster_pool *pool, struct reply *reply, muster_t
         take_answer(pool, reply, now);
 }
 
+/* A new connection is a new session: who was in flight on the old one has to be sent again. */
+static void hear_monitor(struct muster_pool *pool)
+{
+    enum monitor_news news;
+    while (pool->link && (news = monitor_next(pool->link->monitor)) != MONITOR_NOTHING) {
+        if (news == MONITOR_RECONNECTED)
+            call_reconnected(pool->call, time_boot_ns());
+        else if (news == MONITOR_STRANGER)
+            pool->met_stranger = true;
+    }
+}
+
 /* True when the socket was drained empty. */
 static bool receive(struct muster_pool *pool)
 {
-    for (int i = 0; i < MESSAGES_PER_TURN && pool->sock; i++) {
+    for (int i = 0; i < MESSAGES_PER_TURN && pool->link; i++) {
         zmq_msg_t frame;
         zmq_msg_init(&frame);
-        int rc = sock_receive(pool->sock, &frame);
+        int rc = sock_receive(pool->link->sock, &frame);
         if (rc == -EBADMSG) {
             zmq_msg_close(&frame);
             continue;
@@ -367,8 +380,11 @@ static bool receive(struct muster_pool *pool)
 
 static int wait_for_news(struct muster_pool *pool, muster_time until)
 {
-    zmq_pollitem_t items[POLL_ITEMS_MAX] = {{.socket = pool->sock, .events = ZMQ_POLLIN}};
-    int n = 1;
+    zmq_pollitem_t items[POLL_ITEMS_MAX] = {
+        {.socket = pool->link->sock, .events = ZMQ_POLLIN},
+        {.socket = monitor_sock(pool->link->monitor), .events = ZMQ_POLLIN},
+    };
+    int n = 2;
     int fds[EMBEDDED_CHILDREN];
     if (pool_wants_to_send(pool))
         items[0].events |= ZMQ_POLLOUT;
@@ -397,6 +413,7 @@ int pool_turn(struct muster_pool *pool, muster_time until)
             pool_go_down(pool, &why);
         }
     }
+    hear_monitor(pool);
     if (receive(pool))
         call_tick(pool->call, time_boot_ns());
     struct error why = {.info = {.code = 0}};
@@ -410,7 +427,7 @@ int pool_connect(struct muster_pool *pool)
 {
     struct error why = {.info = {.code = 0}};
     call_bind(pool->call, on_effect, pool);
-    int rc = link_open(pool->uri, &pool->sock, &why);
+    int rc = link_open(pool->uri, &pool->link, &why);
     if (rc != MUSTER_OK) {
         error_copy(&pool->error, &why);
         return rc;
@@ -426,6 +443,6 @@ int pool_connect(struct muster_pool *pool)
 void pool_say_bye(struct muster_pool *pool)
 {
     struct wire_message message = {.type = WIRE_CLIENT_BYE};
-    if (pool->sock && call_is_ready(pool->call))
+    if (pool->link && call_is_ready(pool->call))
         send_message(pool, &message); /* a courtesy: the broker copes without */
 }

@@ -263,7 +263,7 @@ static void free_pool(struct muster_pool *pool)
     }
     events_free(pool->events);
     stats_keep_free(pool->stats_keep);
-    link_close(&pool->sock);
+    link_close(&pool->link);
     call_free(pool->call);
     options_done(&pool->options);
     free(pool->uri);
@@ -300,7 +300,7 @@ int muster_pool_open(muster_pool **ret_pool, const char *uri, const muster_optio
 /* In a forked child: memory and descriptors of our own, nothing of libzmq's, no process. */
 static void forget_pool(struct muster_pool *pool)
 {
-    link_forget(&pool->sock);
+    link_forget(&pool->link);
     embedded_forget(&pool->embedded);
     free_pool(pool);
 }

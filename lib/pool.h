@@ -28,6 +28,7 @@
 
 struct embedded;
 struct events;
+struct link;
 struct request;
 
 /* What the last WELCOME said. */
@@ -52,15 +53,16 @@ struct muster_pool {
     bool shut; /* muster_shutdown was called: no more submits */
 
     /* the connection */
-    void *sock;
+    struct link *link;
     struct call *call;
     uint64_t client; /* random, names this handle to the broker */
     struct session session;
     bool reopen_due;
     uint64_t hello_due, hello_sent; /* request numbers, 0 = none */
     uint64_t ping_due;
-    struct list outgoing;                        /* requests whose frame is to be sent */
-    struct list ended;                           /* requests whose end is to be handled */
+    bool met_stranger;    /* something answers at the address, but no broker */
+    struct list outgoing; /* requests whose frame is to be sent */
+    struct list ended;    /* requests whose end is to be handled */
     struct request *requests[CALL_REQUESTS_MAX]; /* by number % CALL_REQUESTS_MAX */
     struct request *starting;                    /* inside call_start, before it has its number */
 

@@ -380,6 +380,20 @@ static void test_call__pause_that_ends_without_a_session_waits_for_welcome(void 
     trace_expect(trace, "send#2(1,0)");
 }
 
+static void test_call__new_connection_greets_again_even_while_greeting(void **state)
+{
+    struct trace *trace = *state;
+    trace_ready(trace, 4);
+    trace_submit(trace);
+    call_reconnected(trace->call, trace->now);
+    trace_expect(trace, "send#2(1,0) HELLO");
+    /* HELLO was lost with that connection too. */
+    call_reconnected(trace->call, trace->now);
+    trace_expect(trace, "HELLO");
+    call_welcomed(trace->call, 4, trace->now);
+    trace_expect(trace, "send#2(1,0)");
+}
+
 static void test_call__closing_ends_every_request(void **state)
 {
     struct trace *trace = *state;
@@ -420,6 +434,7 @@ int main(void)
         TEST(test_call__bye_backs_off_and_bye_for_good_is_the_end),
         TEST(test_call__a_late_word_is_heard_while_backing_off),
         TEST(test_call__pause_that_ends_without_a_session_waits_for_welcome),
+        TEST(test_call__new_connection_greets_again_even_while_greeting),
         TEST(test_call__closing_ends_every_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -180,6 +180,8 @@ static void step(struct world *world)
             world->n_wire = 0;
             if (rand_chance(&world->rand, 1, 2))
                 call_bye(world->call, false, world->now);
+            else if (rand_chance(&world->rand, 1, 2))
+                call_reconnected(world->call, world->now);
         }
         break;
     case 12:
