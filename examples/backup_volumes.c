@@ -205,13 +205,14 @@ static int take_record(const muster_record *record, void *arg)
     return 0;
 }
 
-/* Takes the records that came in, and lets the manifest follow the watermark. */
+/* Takes the records that came in, and lets the manifest follow the watermark: the broker's ok_to
+ * where the pool is our own, our volumes alone where others submit to it too. */
 static int collect(struct backup *backup)
 {
-    muster_stats stats;
+    muster_stats stats = {.ok_to = INT64_MAX};
     if (muster_results_since_last_call(backup->pool, MUSTER_SINCE_LAST, take_record, backup) < 0)
         return tell(backup, "reading results");
-    if (muster_get_stats(backup->pool, MUSTER_ALL, &stats) < 0)
+    if (!backup->pool_name && muster_get_stats(backup->pool, MUSTER_ALL, &stats) < 0)
         return tell(backup, "statistics");
     size_t n = backup->n_in_manifest;
     while (n < backup->n_volumes && backup->volumes[n].state == STORED &&
