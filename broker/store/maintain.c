@@ -19,7 +19,7 @@ enum {
     FRAMES_BUSY = 1000, /* of the log, when commits are large */
     FRAMES_IDLE = 4000, /* … when they are small */
     FRAMES_MAX = 16000, /* commits themselves see to it */
-    COMMIT_LARGE = 32,  /* frames of a large commit */
+    COMMIT_LARGE = 10,  /* frames of a large commit: some 50 commands */
     STEP_ROWS = 256,    /* deleted by one call */
     REQUEST_IDS_MAX = 10000000,
 };
