@@ -118,12 +118,7 @@ void egress_effect(struct worker *worker, const struct agent_effect *effect)
 
 static bool is_writable(const struct worker *worker)
 {
-    int events = 0;
-    size_t size = sizeof events;
-    if (!worker->link.sock)
-        return false;
-    return zmq_getsockopt(worker->link.sock, ZMQ_EVENTS, &events, &size) == 0 &&
-           (events & ZMQ_POLLOUT) != 0;
+    return worker->link.sock && (sock_events(worker->link.sock) & ZMQ_POLLOUT) != 0;
 }
 
 /* 0 or -EAGAIN. */

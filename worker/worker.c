@@ -427,9 +427,8 @@ static int open_worker(struct worker *worker)
 static void close_worker(struct worker *worker)
 {
     /* The last words (records, BYE) get a moment on the wire; then whatever still runs is ended. */
-    if (worker->link.sock &&
-        zmq_setsockopt(worker->link.sock, ZMQ_LINGER, &(int){EXIT_LINGER_MS}, sizeof(int)) < 0)
-        log_event(LOG_WARN, "linger", "error=%s", log_errno(errno));
+    if (worker->link.sock)
+        sock_set_linger(worker->link.sock, EXIT_LINGER_MS);
     link_close(&worker->link);
     sock_context_free(worker->context);
     run_close(worker->run);
