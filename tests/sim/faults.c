@@ -125,7 +125,7 @@ static void kill_client(struct sim *sim)
     struct sim_client *c = &sim->clients[rand_below(&sim->fate, sim->swarm.clients)];
     if (!c->alive)
         return;
-    sim_client_kill(sim, c);
+    sim_client_kill(sim, c, rand_chance(&sim->fate, 1, 2));
     world_client_ended(sim, c->number);
 }
 

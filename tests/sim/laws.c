@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/assert.h"
+#include "base/crc32c.h"
 #include "sim.h"
 
 void laws_done(struct laws *laws)
@@ -108,8 +108,10 @@ static void on_submitted(struct sim *sim, struct law_pool *pool, const struct fa
     order->made++;
     order->batch = fact->batch;
     order->pool_index = index + 1;
-    TABLE_ADD(pool->lives,
-              ((struct law_life){.nonce = nonce, .batch = fact->batch, .host = fact->host}));
+    TABLE_ADD(pool->lives, ((struct law_life){.nonce = nonce,
+                                              .batch = fact->batch,
+                                              .host = fact->host,
+                                              .submitted = sim->broker.turn_now}));
     laws->commands++;
 }
 
@@ -129,6 +131,21 @@ static void judge_order(struct sim *sim, const struct law_pool *pool, uint64_t t
                        pool->pool, (unsigned long long)track_id, priority, pool->pool,
                        (unsigned long long)i + 1, others);
     }
+}
+
+/* Neither before its time nor after its deadline (S15). */
+static void judge_time(struct sim *sim, const struct law_life *life, const struct law_order *order,
+                       const struct fact_leased *fact)
+{
+    const struct sim_broker *b = &sim->broker;
+    bool steady = !swarm_has(&sim->swarm, FAULT_CLOCK);
+    int64_t age_ns = b->turn_now - life->submitted;
+    bool early = (steady && age_ns < order->delay_ns) || b->turn_wall_ns < order->at_wall_ns;
+    bool late = steady && order->within_ns != 0 && age_ns > order->within_ns;
+    if (early || late)
+        laws_break(sim, "S15", "command %u.%llu was handed out %s", fact->pool,
+                   (unsigned long long)fact->track_id,
+                   early ? "before its time" : "after its deadline");
 }
 
 static void on_leased(struct sim *sim, struct law_pool *pool, const struct fact_leased *fact)
@@ -153,6 +170,7 @@ static void on_leased(struct sim *sim, struct law_pool *pool, const struct fact_
     if (life->running)
         laws_break(sim, "L5", "command %u.%llu is held, and was handed out again", fact->pool,
                    (unsigned long long)fact->track_id);
+    judge_time(sim, life, order, fact);
     if (sim->swarm.plain)
         judge_order(sim, pool, fact->track_id);
     TABLE_ADD(laws->leases, ((struct law_lease){.attempt = fact->attempt,
@@ -212,6 +230,31 @@ static void judge_record(struct sim *sim, const struct law_life *life,
                    state_name(fact->state));
 }
 
+static uint8_t *put(uint8_t *at, uint64_t value, int bytes)
+{
+    for (int i = 0; i < bytes; i++)
+        *at++ = (uint8_t)(value >> (8 * i));
+    return at;
+}
+
+/* As PROTOCOL.md says how to reckon it. */
+static void judge_crc(struct sim *sim, struct law_pool *pool, const struct fact_recorded *fact,
+                      struct bytes body)
+{
+    uint8_t packed[36];
+    uint8_t *at = put(packed, fact->pos, 8);
+    at = put(at, fact->track_id, 8);
+    at = put(at, fact->attempt, 4);
+    at = put(at, (uint32_t)fact->state, 4);
+    at = put(at, (uint32_t)fact->exit, 4);
+    at = put(at, fact->signal, 4);
+    at = put(at, body.size > 0 ? crc32c(0, body.data, body.size) : 0, 4);
+    pool->crc = crc32c(pool->crc, packed, (size_t)(at - packed));
+    if (fact->crc != pool->crc)
+        laws_break(sim, "CRC", "pool %u: the checksum at pos %llu is %08x, should be %08x",
+                   fact->pool, (unsigned long long)fact->pos, fact->crc, pool->crc);
+}
+
 static void on_recorded(struct sim *sim, struct law_pool *pool, const struct fact_recorded *fact,
                         struct bytes body)
 {
@@ -228,6 +271,7 @@ static void on_recorded(struct sim *sim, struct law_pool *pool, const struct fac
         laws_break(sim, "L2", "command %u.%llu: a record that is not final", fact->pool,
                    (unsigned long long)fact->track_id);
     judge_record(sim, life, fact, body);
+    judge_crc(sim, pool, fact, body);
     struct law_record record = {.fact = *fact};
     record.fact.why = (struct bytes){0};
     TABLE_ADD(pool->records, record);

@@ -8,6 +8,7 @@
  *   L6  one request, one command                    L7  no execution without a durable hand-out
  *   L8  submitted = held + queued + running + final L10 dispatch by (priority, track_id)
  *   L11 once healed, everything ends in bounded time
+ *   CRC the log's checksum is that of its records
  *   S1 … the promise of that number                 PLACE  a command runs where it may
  *   CHECK a machine's own invariants                DIGEST state before a crash = after the load
  *   STORE a fact that does not fit the rows         WIRE  a frame that its receiver cannot read
@@ -37,7 +38,8 @@ struct law_order {
     uint32_t max_attempts; /* in effect */
     int32_t priority;
     enum place place;
-    uint32_t host; /* PLACE_HOST: number of the worker */
+    uint32_t host;                           /* PLACE_HOST: number of the worker */
+    int64_t delay_ns, within_ns, at_wall_ns; /* when it may start; 0: whenever */
     /* what became of it */
     uint32_t pool_index; /* + 1 */
     uint64_t batch;
@@ -58,6 +60,7 @@ struct law_life {
     uint32_t lease; /* index + 1 of the last */
     uint32_t deed;  /* index + 1 of the last execution */
     uint32_t executions;
+    muster_time submitted; /* the turn that did so */
     uint64_t pos;
     enum state state;
     bool running, acked;
@@ -72,6 +75,7 @@ struct law_pool {
     uint32_t pool;
     bool gone;
     uint64_t oldest, final_to, ok_to;
+    uint32_t crc; /* of the log, by our own reckoning */
     uint64_t running;
     TABLE_LIST(struct law_life) lives;
     TABLE_LIST(struct law_record) records;

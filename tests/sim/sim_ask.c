@@ -142,8 +142,10 @@ static struct law_order some_order(struct sim *sim)
     return order;
 }
 
-static void add_times(struct sim *sim, struct wire_submission *s)
+/* The laws hear of them too. */
+static void add_times(struct sim *sim, struct wire_submission *s, uint32_t nonce)
 {
+    struct law_order *order = &sim->laws.orders.items[nonce - 1];
     if (sim->swarm.plain)
         return;
     if (chance(sim, 1, 8))
@@ -158,6 +160,9 @@ static void add_times(struct sim *sim, struct wire_submission *s)
             SIM_WALL_BASE_NS + sim->now + rand_between(&sim->work, 0, 60 * MUSTER_S);
     if (chance(sim, 1, 6))
         s->lost_after_ns = chance(sim, 1, 2) ? 1 : rand_between(&sim->work, 1, 60 * MUSTER_S);
+    order->delay_ns = s->delay_ns;
+    order->at_wall_ns = s->at_wall_ns;
+    order->within_ns = s->start_within_ns;
 }
 
 static int64_t some_run(struct sim *sim)
@@ -187,7 +192,7 @@ static void ask_submit(struct sim *sim, struct sim_client *c)
         if (each && order.place == PLACE_HOST)
             order.place = PLACE_ANY;
         add_submission(sim, c, op, list, &order, some_run(sim), some_end(sim));
-        add_times(sim, &list[i]);
+        add_times(sim, &list[i], op->nonces[i]);
     }
     op->message.as.submit.n_submissions = n;
     sim_client_begin(sim, c, op, 0, some_deadline(sim));

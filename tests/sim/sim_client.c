@@ -288,7 +288,7 @@ static void turn(struct sim *sim, uint32_t number, uint64_t at)
     if (c->reopen_due && !c->down)
         reopen(sim, c);
     if (c->down) {
-        sim_client_kill(sim, c);
+        sim_client_kill(sim, c, false);
         world_client_ended(sim, number);
         return;
     }
@@ -336,10 +336,13 @@ void sim_client_start(struct sim *sim, struct sim_client *c)
     sim_client_wake(sim, c);
 }
 
-void sim_client_kill(struct sim *sim, struct sim_client *c)
+void sim_client_kill(struct sim *sim, struct sim_client *c, bool politely)
 {
+    struct wire_message bye = {.type = WIRE_CLIENT_BYE};
     if (!c->alive)
         return;
+    if (politely)
+        (void)say(sim, c, &bye);
     c->alive = false;
     for (uint32_t i = 0; i < OPS_MAX; i++)
         if (c->ops[i].number != 0)
@@ -352,6 +355,6 @@ void sim_client_kill(struct sim *sim, struct sim_client *c)
 
 void sim_client_done(struct sim *sim, struct sim_client *c)
 {
-    sim_client_kill(sim, c);
+    sim_client_kill(sim, c, false);
     free(c->mine.items);
 }

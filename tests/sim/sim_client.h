@@ -91,7 +91,8 @@ struct sim_client {
 };
 
 void sim_client_start(struct sim *sim, struct sim_client *c);
-void sim_client_kill(struct sim *sim, struct sim_client *c);
+/* `politely`: it says BYE first. */
+void sim_client_kill(struct sim *sim, struct sim_client *c, bool politely);
 void sim_client_wake(struct sim *sim, struct sim_client *c);
 void sim_client_done(struct sim *sim, struct sim_client *c);
 

@@ -82,15 +82,28 @@ static void say_worker_frame(struct buffer *b, const struct wire_message *m)
     }
 }
 
+static bool is_noise(const struct wire_message *m)
+{
+    switch ((int)m->type) {
+    case WIRE_RENEW:
+        return m->as.renew.n_returned == 0;
+    case WIRE_PONG:
+    case WIRE_PING:
+        return true;
+    default:
+        return false;
+    }
+}
+
 void trace_frame(struct sim *sim, const char *who, uint32_t number, const struct wire_message *m)
 {
     struct buffer words = BUFFER_EMPTY;
+    enum trace_kind kind = is_noise(m) ? TRACE_NOISE : TRACE_FRAME;
     say_worker_frame(&words, m);
     if (strcmp(who, "broker") == 0)
-        trace_line(sim, TRACE_FRAME, "broker says %s%s", wire_type_name(m->type),
-                   buffer_str(&words));
+        trace_line(sim, kind, "broker says %s%s", wire_type_name(m->type), buffer_str(&words));
     else
-        trace_line(sim, TRACE_FRAME, "%s %u says %s%s", who, number, wire_type_name(m->type),
+        trace_line(sim, kind, "%s %u says %s%s", who, number, wire_type_name(m->type),
                    buffer_str(&words));
     buffer_done(&words);
 }

@@ -16,7 +16,8 @@ enum trace_kind {
     TRACE_RUN = 8,     /* executions on workers */
     TRACE_CLIENT = 16, /* how requests end */
     TRACE_CORE = 32,   /* the core's own lines */
-    TRACE_LAW = 64
+    TRACE_LAW = 64,
+    TRACE_NOISE = 128 /* frames that only say that somebody is there */
 };
 
 struct trace {
