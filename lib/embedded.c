@@ -285,15 +285,24 @@ static int supervise_one(struct child *child, muster_time now, struct error *err
     return MUSTER_OK;
 }
 
+/* Nobody is started again; without its broker the pool is of no use. */
+static int supervise_end(struct embedded *embedded, struct error *error)
+{
+    child_reap(&embedded->children[WORKER]);
+    if (!child_reap(&embedded->children[BROKER]))
+        return MUSTER_OK;
+    return error_set(error, MUSTER_ECLOSED, "the private broker was shut down");
+}
+
 int embedded_supervise(struct embedded *embedded, muster_time now, struct error *error)
 {
     int rc = MUSTER_OK;
-    for (int i = 0; embedded && i < EMBEDDED_CHILDREN && rc == MUSTER_OK; i++) {
-        if (embedded->expect_end)
-            child_reap(&embedded->children[i]);
-        else
-            rc = supervise_one(&embedded->children[i], now, error);
-    }
+    if (!embedded)
+        return MUSTER_OK;
+    if (embedded->expect_end)
+        return supervise_end(embedded, error);
+    for (int i = 0; i < EMBEDDED_CHILDREN && rc == MUSTER_OK; i++)
+        rc = supervise_one(&embedded->children[i], now, error);
     if (rc != MUSTER_OK)
         embedded->broken = true;
     return rc;

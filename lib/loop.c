@@ -176,21 +176,27 @@ static void send_due(struct muster_pool *pool)
         pool->ping_due = 0;
 }
 
+/* The new socket first, so that the context lives on. What lingers in the old one is not wanted:
+ * the machine sends everything again after WELCOME. */
 static void reopen(struct muster_pool *pool)
 {
     struct error why = {.info = {.code = 0}};
+    struct link *old = pool->link;
     pool->reopen_due = false;
     pool->hello_due = pool->hello_sent = pool->ping_due = 0;
     while (list_pop_front(&pool->outgoing))
-        continue; /* the machine sends them again after WELCOME */
+        continue;
     events_socket_closed(pool);
-    link_close(&pool->link);
+    pool->link = NULL;
     if (link_open(pool->uri, &pool->link, &why) == MUSTER_OK) {
         events_socket_opened(pool);
         call_opened(pool->call, time_boot_ns());
     } else {
         pool_go_down(pool, &why);
     }
+    if (old)
+        sock_set_linger(old->sock, 0);
+    link_close(&old);
 }
 
 void pool_settle(struct muster_pool *pool)
