@@ -374,6 +374,15 @@ static void check_disk(struct broker *b)
                   (long long)free_bytes);
 }
 
+/* SIGTERM: everything promised is stored already. Says goodbye, so that nobody waits for silence.
+ */
+static void say_bye(struct broker *b, const char *why, bool end)
+{
+    b->intake.now = time_boot_ns();
+    egress_bye(&b->egress, why, end);
+    b->ended = true;
+}
+
 static int turn(struct broker *b)
 {
     bool empty;
@@ -404,7 +413,7 @@ static int turn(struct broker *b)
     b->busy = b->busy || !empty || b->egress.n_unsent > 0;
     if (b->egress.stop) {
         log_note(LOG_INFO, "stopped_by_client");
-        b->ended = true;
+        say_bye(b, "a client has ended the broker", true);
     }
     outbox_reset(b->box);
     intake_reset(&b->intake);
@@ -412,15 +421,6 @@ static int turn(struct broker *b)
 }
 
 /* ---- the loop ------------------------------------------------------------------------------- */
-
-/* SIGTERM: everything promised is stored already. Says goodbye, so that nobody waits for silence.
- */
-static void say_bye(struct broker *b, const char *why, bool end)
-{
-    b->intake.now = time_boot_ns();
-    egress_bye(&b->egress, why, end);
-    b->ended = true;
-}
 
 static int wait_for_work(struct broker *b)
 {
