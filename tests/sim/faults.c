@@ -33,8 +33,7 @@ static uint32_t some_dealer(struct sim *sim)
     return drawn < sim->swarm.workers ? drawn : WORKERS_MAX + drawn - sim->swarm.workers;
 }
 
-/* ---- ends of faults ---------------------------------------------------------------------------
- */
+/* ---- ends of faults -------------------------------------------------------------------------- */
 
 static void mend(struct sim *sim, uint32_t dealer, uint64_t broken)
 {
@@ -76,8 +75,7 @@ static void spool_is_free(struct sim *sim, uint32_t number, uint64_t life)
         sim_worker_spool(sim, &sim->workers[number], false);
 }
 
-/* ---- faults -----------------------------------------------------------------------------------
- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 static void cut(struct sim *sim, bool one_way)
 {

@@ -70,8 +70,7 @@ static struct law_pool *pool_of(struct sim *sim, uint32_t number)
     return &sim->laws.pools.items[sim->laws.pools.n - 1];
 }
 
-/* ---- facts ------------------------------------------------------------------------------------
- */
+/* ---- facts ----------------------------------------------------------------------------------- */
 
 static bool order_agrees(const struct law_order *order, const struct fact_submitted *fact)
 {
@@ -349,8 +348,7 @@ void laws_fact(struct sim *sim, const struct fact *fact, struct bytes body)
     trace_fact(sim, fact);
 }
 
-/* ---- as a whole -------------------------------------------------------------------------------
- */
+/* ---- as a whole ------------------------------------------------------------------------------ */
 
 static void judge_counts(struct sim *sim, const struct law_pool *pool,
                          const struct core_pool_stats *stats)

@@ -125,6 +125,8 @@ void laws_acked(struct sim *sim, uint32_t pool, const uint32_t *nonces, uint32_t
 void laws_row(struct sim *sim, uint32_t pool, const struct wire_row *row, bool with_command);
 uint32_t laws_started(struct sim *sim, uint32_t worker, const struct agent_id *id, uint32_t nonce);
 void laws_ended(struct sim *sim, uint32_t token, enum state state, int64_t run_ns);
+/* A worker is told what became of its record. */
+void laws_verdict(struct sim *sim, uint32_t worker, const struct wire_verdict *verdict);
 /* Every one of these commands is final (an answer to a wait said so). */
 void laws_all_final(struct sim *sim, uint32_t pool, const uint64_t *track_ids, uint32_t n,
                     const char *what);

@@ -8,8 +8,7 @@
 #include "laws.h"
 #include "sim.h"
 
-/* ---- clients ----------------------------------------------------------------------------------
- */
+/* ---- clients --------------------------------------------------------------------------------- */
 
 uint32_t laws_order(struct sim *sim, const struct law_order *order)
 {
@@ -118,8 +117,7 @@ void laws_all_final(struct sim *sim, uint32_t pool_number, const uint64_t *track
     }
 }
 
-/* ---- workers ----------------------------------------------------------------------------------
- */
+/* ---- workers --------------------------------------------------------------------------------- */
 
 static const struct law_lease *find_lease(const struct laws *laws, const struct law_life *life,
                                           const struct agent_id *id)
@@ -202,8 +200,31 @@ void laws_ended(struct sim *sim, uint32_t token, enum state state, int64_t run_n
     deed->run_ns = run_ns;
 }
 
-/* ---- spools (S6) ------------------------------------------------------------------------------
- */
+void laws_verdict(struct sim *sim, uint32_t worker, const struct wire_verdict *verdict)
+{
+    struct law_pool *pool = laws_pool(sim, verdict->pool);
+    const struct law_life *life = laws_life(pool, verdict->track_id);
+    unsigned long long id = verdict->track_id;
+    if (pool == NULL || pool->gone || life == NULL)
+        return;
+    if (!verdict->stale && verdict->pos != life->pos) {
+        laws_break(sim, "S6",
+                   "worker %u is told that %u.%llu is recorded at pos %llu, it is at %llu", worker,
+                   verdict->pool, id, (unsigned long long)verdict->pos,
+                   (unsigned long long)life->pos);
+        return;
+    }
+    if (life->pos == 0)
+        return;
+    const struct fact_recorded *fact = &pool->records.items[life->pos - 1].fact;
+    bool is_his = fact->body_bytes > 0 && fact->attempt == verdict->attempt &&
+                  laws_worker(&sim->laws, fact->worker) == worker;
+    if (verdict->stale && is_his && life->pos > pool->oldest)
+        laws_break(sim, "S6", "worker %u is told that its record of %u.%llu is stale, it is kept",
+                   worker, verdict->pool, id);
+}
+
+/* ---- spools (S6) ----------------------------------------------------------------------------- */
 
 void laws_reported(struct sim *sim, uint32_t token)
 {

@@ -19,8 +19,7 @@ static const int64_t RETRY_MIN_NS = 50 * MUSTER_MS;
 static const int64_t RETRY_MAX_NS = 2 * MUSTER_S;
 static const int64_t KEEPALIVE_NS = 6500 * MUSTER_MS;
 
-/* ---- queues -----------------------------------------------------------------------------------
- */
+/* ---- queues ---------------------------------------------------------------------------------- */
 
 void frames_push(struct frames *frames, struct frame frame)
 {
@@ -70,8 +69,7 @@ static struct frame frame_of(struct bytes bytes)
     return frame;
 }
 
-/* ---- connections ------------------------------------------------------------------------------
- */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 void network_done(struct sim *sim)
 {
@@ -157,8 +155,7 @@ static void release(struct sim *sim, struct conn *conn)
     conn->used = false;
 }
 
-/* ---- connecting -------------------------------------------------------------------------------
- */
+/* ---- connecting ------------------------------------------------------------------------------ */
 
 static void try_connect(struct sim *sim, uint32_t number, uint64_t socket);
 
@@ -286,8 +283,7 @@ void network_close(struct sim *sim, uint32_t number, bool violent)
     release(sim, conn);
 }
 
-/* ---- frames -----------------------------------------------------------------------------------
- */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 static void arrive_up(struct sim *sim, struct conn *conn)
 {
@@ -376,8 +372,7 @@ int network_send_to(struct sim *sim, uint32_t route, struct bytes frame)
     return 0;
 }
 
-/* ---- faults -----------------------------------------------------------------------------------
- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 void network_break(struct sim *sim, uint32_t number)
 {

@@ -12,8 +12,7 @@ enum { BODY_MAX = 256, READ_MAX = 40 };
 
 static const int64_t WAIT_MAX_NS = 8 * MUSTER_S;
 
-/* ---- small helpers ----------------------------------------------------------------------------
- */
+/* ---- small helpers --------------------------------------------------------------------------- */
 
 static struct bytes text(struct op *op, const char *words)
 {
@@ -39,8 +38,7 @@ static muster_time some_deadline(struct sim *sim)
                               : MUSTER_NEVER;
 }
 
-/* ---- submit -----------------------------------------------------------------------------------
- */
+/* ---- submit ---------------------------------------------------------------------------------- */
 
 static struct bytes command_body(struct op *op, uint32_t nonce, int64_t run_ns, int how)
 {
@@ -226,8 +224,7 @@ static void ask_errand(struct sim *sim, struct sim_client *c)
     sim_client_begin(sim, c, op, 0, MUSTER_NEVER);
 }
 
-/* ---- reads ------------------------------------------------------------------------------------
- */
+/* ---- reads ----------------------------------------------------------------------------------- */
 
 static void ask_read(struct sim *sim, struct sim_client *c, int64_t wait_ns)
 {
@@ -331,8 +328,7 @@ static void ask_hosts(struct sim *sim, struct sim_client *c)
         sim_client_begin(sim, c, op, 0, MUSTER_NEVER);
 }
 
-/* ---- the rest ---------------------------------------------------------------------------------
- */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 static void ask_cancel(struct sim *sim, struct sim_client *c)
 {

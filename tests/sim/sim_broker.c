@@ -34,8 +34,7 @@ void sim_broker_frame_came(struct sim *sim)
     wake(sim, sim->now + TURN_NS);
 }
 
-/* ---- bodies -----------------------------------------------------------------------------------
- */
+/* ---- bodies ---------------------------------------------------------------------------------- */
 
 uint64_t sim_broker_body(struct sim *sim, struct bytes body)
 {
@@ -50,8 +49,7 @@ struct bytes sim_broker_body_of(void *ctx, uint64_t handle)
     return sim->broker.bodies.items[handle - 1];
 }
 
-/* ---- steps ------------------------------------------------------------------------------------
- */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 static void check(struct sim *sim)
 {
@@ -74,8 +72,7 @@ static void step_simple(struct sim *sim, enum event_type type, peer_id peer)
     sim_broker_step(sim, &event);
 }
 
-/* ---- life -------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void core_line(void *ctx, const char *text)
 {
@@ -206,8 +203,7 @@ void sim_broker_resume(struct sim *sim)
         wake(sim, sim->now);
 }
 
-/* ---- the turn, until the sync -----------------------------------------------------------------
- */
+/* ---- the turn, until the sync ---------------------------------------------------------------- */
 
 static void take_frame(struct sim *sim, enum side side, struct frame frame)
 {
@@ -355,8 +351,7 @@ static void begin_turn(struct sim *sim, uint32_t life, uint64_t at)
     agenda_add(&sim->agenda, sim->now + sync_time(sim), end_turn, life, 0);
 }
 
-/* ---- the turn, from the sync on ---------------------------------------------------------------
- */
+/* ---- the turn, from the sync on -------------------------------------------------------------- */
 
 /* False when the process has ended. */
 static bool commit(struct sim *sim)

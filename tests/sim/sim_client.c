@@ -33,8 +33,7 @@ void sim_client_wake(struct sim *sim, struct sim_client *c)
     wake(sim, c, sim->now);
 }
 
-/* ---- requests ---------------------------------------------------------------------------------
- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static struct op *find(struct sim_client *c, uint64_t number)
 {
@@ -90,8 +89,7 @@ bool sim_client_begin(struct sim *sim, struct sim_client *c, struct op *op, int6
     return true;
 }
 
-/* ---- effects ----------------------------------------------------------------------------------
- */
+/* ---- effects --------------------------------------------------------------------------------- */
 
 static void on_effect(void *ctx, const struct call_effect *effect)
 {
@@ -139,8 +137,7 @@ static void check(struct sim *sim, struct sim_client *c)
         laws_break(sim, "CHECK", "call %u: %s", c->number, what);
 }
 
-/* ---- out --------------------------------------------------------------------------------------
- */
+/* ---- out ------------------------------------------------------------------------------------- */
 
 static bool say(struct sim *sim, struct sim_client *c, const struct wire_message *m)
 {
@@ -194,8 +191,7 @@ static void reopen(struct sim *sim, struct sim_client *c)
     call_opened(c->call, sim->now);
 }
 
-/* ---- in ---------------------------------------------------------------------------------------
- */
+/* ---- in -------------------------------------------------------------------------------------- */
 
 static void take_welcome(struct sim *sim, struct sim_client *c, const struct wire_welcome *m)
 {
@@ -257,8 +253,7 @@ static void take_frame(struct sim *sim, struct sim_client *c, struct frame frame
     free(frame.data);
 }
 
-/* ---- the turn ---------------------------------------------------------------------------------
- */
+/* ---- the turn -------------------------------------------------------------------------------- */
 
 static void think(struct sim *sim, struct sim_client *c)
 {
@@ -301,8 +296,7 @@ static void turn(struct sim *sim, uint32_t number, uint64_t at)
         wake(sim, c, due > sim->now ? due : sim->now + MUSTER_US);
 }
 
-/* ---- life -------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 void sim_client_start(struct sim *sim, struct sim_client *c)
 {

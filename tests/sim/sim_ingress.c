@@ -238,6 +238,22 @@ static void take_for_current(struct sim *sim, struct event_report *report)
     report->epoch = row->lease.epoch;
 }
 
+/* The store remembers what the core does not. */
+static void look_up_record(struct sim *sim, struct event_report *report)
+{
+    if (!core_report_is_past(sim->broker.core, report->pool, report->track_id, report->attempt))
+        return;
+    struct row_pool *pool = table_pool(&sim->vault.table, report->pool);
+    const struct row_command *row = pool != NULL ? table_command(pool, report->track_id) : NULL;
+    if (row == NULL || !row->final)
+        return;
+    const struct row_record *record = table_record(pool, row->pos);
+    report->prior.found = !record->gone;
+    report->prior.attempt = record->recorded.attempt;
+    report->prior.worker = record->recorded.worker;
+    report->prior.pos = row->pos;
+}
+
 static void report(struct sim *sim, peer_id peer, const struct wire_report *m)
 {
     for (uint32_t i = 0; i < m->n_records; i++) {
@@ -262,6 +278,7 @@ static void report(struct sim *sim, peer_id peer, const struct wire_report *m)
             .body_crc = crc32c(0, r->body.data, r->body.size),
         };
         take_for_current(sim, &e.as.report);
+        look_up_record(sim, &e.as.report);
         sim_broker_step(sim, &e);
     }
 }

@@ -11,8 +11,7 @@ static void *array(struct sim *sim, uint32_t n, size_t bytes)
     return p;
 }
 
-/* ---- records ----------------------------------------------------------------------------------
- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 struct rows {
     struct sim *sim;
@@ -99,8 +98,7 @@ void sim_rows_records_of(struct sim *sim, const struct send *send)
     send_rows(sim, send, &rows, 0, 0, send->as.records_of.timed_out);
 }
 
-/* ---- statistics -------------------------------------------------------------------------------
- */
+/* ---- statistics ------------------------------------------------------------------------------ */
 
 static struct wire_spread spread_of(const struct spread_totals *totals)
 {
@@ -152,8 +150,7 @@ void sim_rows_stats(struct sim *sim, const struct send *send)
     sim_egress_send(sim, send->peer, &m);
 }
 
-/* ---- lists ------------------------------------------------------------------------------------
- */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 struct list {
     struct sim *sim;

@@ -11,8 +11,7 @@ enum { MEMORY = 64 * 1024 };
 
 static const int64_t KILL_NS = 1 * MUSTER_MS;
 
-/* ---- records ----------------------------------------------------------------------------------
- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 /* The record's body carries the token of its execution. */
 size_t sim_run_body(int64_t token, uint8_t *buffer, size_t size)
@@ -69,8 +68,7 @@ static struct wire_record_head record_of(const struct sim *sim, const struct run
                                      .pid = run->token};
 }
 
-/* ---- ends -------------------------------------------------------------------------------------
- */
+/* ---- ends ------------------------------------------------------------------------------------ */
 
 static uint64_t tag_of(const struct sim_worker *w, uint32_t index)
 {
@@ -165,8 +163,7 @@ void sim_run_cancel_unstarted(struct sim *sim, struct sim_worker *w,
     sim_worker_step(sim, w, &event);
 }
 
-/* ---- starts -----------------------------------------------------------------------------------
- */
+/* ---- starts ---------------------------------------------------------------------------------- */
 
 struct arguments {
     uint32_t nonce;

@@ -10,8 +10,7 @@
 
 enum { MEMORY = 4 << 20, REPORT_RECORDS_MAX = 16, TOLD_MAX = 32, ATTEMPTS_LISTED_MAX = 512 };
 
-/* ---- hearing ----------------------------------------------------------------------------------
- */
+/* ---- hearing --------------------------------------------------------------------------------- */
 
 static struct bytes keep(struct bytes bytes)
 {
@@ -41,6 +40,7 @@ static void hear_recorded(struct sim *sim, struct sim_worker *w, const struct wi
     for (uint32_t i = 0; i < m->n_verdicts; i++) {
         const struct wire_verdict *v = &m->verdicts[i];
         struct agent_event event = {.type = AGENT_EV_RECORDED};
+        laws_verdict(sim, w->number, v);
         event.as.recorded.id = (struct agent_id){
             .pool = v->pool, .attempt = v->attempt, .epoch = v->epoch, .track_id = v->track_id};
         event.as.recorded.stale = v->stale;
@@ -115,8 +115,7 @@ void sim_voice_hear(struct sim *sim, struct sim_worker *w, struct frame frame)
     free(frame.data);
 }
 
-/* ---- what is to be said -----------------------------------------------------------------------
- */
+/* ---- what is to be said ---------------------------------------------------------------------- */
 
 void sim_voice_reset(struct sim_worker *w)
 {
@@ -160,8 +159,7 @@ void sim_voice_effect(struct sim *sim, struct sim_worker *w, const struct wish *
     }
 }
 
-/* ---- saying -----------------------------------------------------------------------------------
- */
+/* ---- saying ---------------------------------------------------------------------------------- */
 
 static bool say(struct sim *sim, struct sim_worker *w, const struct wire_message *m)
 {
@@ -281,8 +279,7 @@ void sim_voice_flush(struct sim *sim, struct sim_worker *w)
         w->wants_bye = !say(sim, w, &bye);
 }
 
-/* ---- lies -------------------------------------------------------------------------------------
- */
+/* ---- lies ------------------------------------------------------------------------------------ */
 
 static void invent(struct sim *sim, struct sim_worker *w)
 {

@@ -25,8 +25,7 @@ void sim_worker_wake(struct sim *sim, struct sim_worker *w)
     wake(sim, w, sim->now);
 }
 
-/* ---- steps ------------------------------------------------------------------------------------
- */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 static void keep_wish(void *ctx, const struct agent_effect *effect)
 {
@@ -54,8 +53,7 @@ static void step_simple(struct sim *sim, struct sim_worker *w, enum agent_event_
     sim_worker_step(sim, w, &event);
 }
 
-/* ---- wishes -----------------------------------------------------------------------------------
- */
+/* ---- wishes ---------------------------------------------------------------------------------- */
 
 /* A place where a kill may come. */
 static bool is_killed_here(struct sim *sim, struct sim_worker *w)
@@ -202,8 +200,7 @@ static void turn(struct sim *sim, uint32_t number, uint64_t at)
     plan(sim, w);
 }
 
-/* ---- life -------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct inheritance {
     struct sim *sim;

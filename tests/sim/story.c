@@ -5,8 +5,7 @@
 #include "base/buffer.h"
 #include "sim.h"
 
-/* ---- frames -----------------------------------------------------------------------------------
- */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 static void say_attempts(struct buffer *b, const struct wire_attempt *attempts, uint32_t n)
 {
@@ -108,8 +107,7 @@ void trace_frame(struct sim *sim, const char *who, uint32_t number, const struct
     buffer_done(&words);
 }
 
-/* ---- facts ------------------------------------------------------------------------------------
- */
+/* ---- facts ----------------------------------------------------------------------------------- */
 
 static void trace_command_fact(struct sim *sim, const struct fact *fact)
 {

@@ -9,8 +9,7 @@
 
 #include "base/assert.h"
 
-/* ---- lists ------------------------------------------------------------------------------------
- */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 void *table_grow(void *items, size_t n, size_t *max, size_t bytes)
 {
@@ -59,8 +58,7 @@ static void drop_ids(const uint32_t *ids)
     free(pointer.own);
 }
 
-/* ---- finding ----------------------------------------------------------------------------------
- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 struct row_pool *table_pool(struct table *table, uint32_t pool)
 {
@@ -81,8 +79,7 @@ struct row_record *table_record(struct row_pool *pool, uint64_t pos)
     return pos == 0 || pos > pool->records.n ? NULL : &pool->records.items[pos - 1];
 }
 
-/* ---- freeing ----------------------------------------------------------------------------------
- */
+/* ---- freeing --------------------------------------------------------------------------------- */
 
 static void clear_pool(struct row_pool *pool)
 {
@@ -130,8 +127,7 @@ void table_done(struct table *table)
     *table = (struct table){0};
 }
 
-/* ---- facts that replace a row -----------------------------------------------------------------
- */
+/* ---- facts that replace a row ---------------------------------------------------------------- */
 
 static const char *put_name(struct table *table, const struct fact_name *name)
 {
@@ -245,8 +241,7 @@ static const char *pool_gone(struct table *table, uint32_t pool)
     return NULL;
 }
 
-/* ---- facts of a pool --------------------------------------------------------------------------
- */
+/* ---- facts of a pool ------------------------------------------------------------------------- */
 
 static const char *put_batch(struct row_pool *pool, const struct fact_batch *batch)
 {

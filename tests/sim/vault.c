@@ -20,8 +20,7 @@ void vault_open(struct vault *vault)
     vault->epoch++;
 }
 
-/* ---- commit -----------------------------------------------------------------------------------
- */
+/* ---- commit ---------------------------------------------------------------------------------- */
 
 static uint64_t body_handle(const struct fact *fact)
 {
@@ -43,8 +42,7 @@ void vault_commit(struct sim *sim, const struct fact *facts, size_t n, vault_bod
     }
 }
 
-/* ---- load -------------------------------------------------------------------------------------
- */
+/* ---- load ------------------------------------------------------------------------------------ */
 
 struct load {
     struct sim *sim;
@@ -182,8 +180,7 @@ void vault_load(struct sim *sim, void (*emit)(void *ctx, const struct fact *fact
     }
 }
 
-/* ---- reads ------------------------------------------------------------------------------------
- */
+/* ---- reads ----------------------------------------------------------------------------------- */
 
 struct bytes vault_command(struct vault *vault, uint32_t pool, uint64_t track_id)
 {

@@ -72,8 +72,7 @@ int64_t swarm_latency(struct sim *sim)
     return latency;
 }
 
-/* ---- frames -----------------------------------------------------------------------------------
- */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 int world_send_to(struct sim *sim, const uint8_t route[ROUTE_BYTES], const struct wire_message *m)
 {
@@ -128,8 +127,7 @@ void world_connected(struct sim *sim, uint32_t dealer, bool again)
         sim_client_wake(sim, &sim->clients[dealer - WORKERS_MAX]);
 }
 
-/* ---- who is who -------------------------------------------------------------------------------
- */
+/* ---- who is who ------------------------------------------------------------------------------ */
 
 void world_uuid(const struct sim *sim, uint32_t number, uint8_t ret_uuid[16])
 {
@@ -190,8 +188,7 @@ bool world_has_retention(const struct sim *sim)
            sim->swarm.limits.keep_ns != usual.keep_ns;
 }
 
-/* ---- starting again ---------------------------------------------------------------------------
- */
+/* ---- starting again -------------------------------------------------------------------------- */
 
 static void broker_again(struct sim *sim, uint32_t unused, uint64_t life)
 {
@@ -242,8 +239,7 @@ void world_client_ended(struct sim *sim, uint32_t number)
                    client_again, number, sim->clients[number].life);
 }
 
-/* ---- running ----------------------------------------------------------------------------------
- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static bool step(struct sim *sim)
 {
