@@ -274,8 +274,8 @@ static int find_track(struct store *store, int64_t rowid, struct row_track *ret_
     sqlite3_stmt *row = *ret_row = store_select(store, STMT_TRACK_GET, key, 1);
     int r = sqlite3_step(row);
     if (r == SQLITE_ROW) {
-        MUST(sqlite3_column_type(row, 0) == SQLITE_NULL); /* not final */
-        return row_read_track(store_column(row, 1), rowid, ret_track);
+        bool final = sqlite3_column_type(row, 0) != SQLITE_NULL;
+        return final ? -EBADMSG : row_read_track(store_column(row, 1), rowid, ret_track);
     }
     if (r != SQLITE_DONE)
         return r;

@@ -22,6 +22,7 @@ struct load {
     struct store_error *ret_error;
     struct map clients;         /* id -> 1: those of pools that are there */
     struct pool_totals *totals; /* one, reused */
+    int64_t last_batch;         /* rowid of the one loaded last */
     uint32_t *ids;              /* of a host, reused */
     size_t ids_capacity;
 };
@@ -178,9 +179,10 @@ static int load_batch(struct load *load, sqlite3_stmt *row)
         .count = column_u32(row, 2, &bad),
         .made_wall_ns = sqlite3_column_int64(row, 4),
     };
-    if (bad || !shelf || shelf->gone ||
+    if (bad || !shelf || shelf->gone || rowid <= load->last_batch ||
         row_read_ended(store_column(row, 3), fact.as.batch.ended) < 0)
         return damaged(load, "batch", rowid);
+    load->last_batch = rowid;
     fact.as.batch.pool = shelf->pool;
     emit(load, &fact);
     return 0;
@@ -196,7 +198,9 @@ static int load_batches(struct load *load)
         int64_t base = shelf_base(&shelves->items[i]);
         const struct value range[] = {number(base), number(base | ROW_NUMBER_MAX),
                                       number(BATCHES_KEPT)};
+        load->last_batch = 0;
         r = each_row(load, STMT_BATCH_NEWEST, range, 3, load_batch);
+        load->last_batch = 0;
         if (r == 0)
             r = each_row(load, STMT_BATCH_OPEN, range, 2, load_batch);
     }
@@ -324,7 +328,8 @@ static int load_commands(struct load *load, struct live_range *live, int64_t fir
     int step;
     while ((step = sqlite3_step(row)) == SQLITE_ROW) {
         int64_t rowid = sqlite3_column_int64(row, 0);
-        if (row_read_command(store_column(row, 2), rowid, command, &own, &body_crc) < 0) {
+        if (rowid < first || rowid > last ||
+            row_read_command(store_column(row, 2), rowid, command, &own, &body_crc) < 0) {
             r = damaged(load, "command", rowid);
             break;
         }
@@ -334,6 +339,7 @@ static int load_commands(struct load *load, struct live_range *live, int64_t fir
             r = damaged(load, "command", rowid);
             break;
         }
+        first = rowid + 1; /* a damaged tree can show a page twice */
         live->n++;
         command->pool = live->shelf->pool;
         command->body_of = row_number(body_of);
@@ -359,7 +365,9 @@ static int load_live(struct load *load, struct live_range *live)
     while (r == 0 && (step = sqlite3_step(row)) == SQLITE_ROW) {
         int64_t rowid = sqlite3_column_int64(row, 0);
         struct row_track track;
-        if (rowid > next)
+        if (rowid < next || rowid > end)
+            r = damaged(load, "track", rowid);
+        else if (rowid > next)
             r = load_commands(load, live, next, rowid - 1, NULL);
         next = rowid + 1;
         if (r < 0 || sqlite3_column_type(row, 1) != SQLITE_NULL)

@@ -31,7 +31,7 @@ static int find_body(struct store *store, int64_t rowid, struct bytes *ret_body)
         lend(store, 1, row);
         int r = sqlite3_step(row);
         if (r != SQLITE_ROW)
-            return r != SQLITE_DONE ? -EIO : hops == 0 ? -ENOENT : -EBADMSG;
+            return r != SQLITE_DONE ? store_errno(store) : hops == 0 ? -ENOENT : -EBADMSG;
         struct fact_submitted command;
         struct row_track track;
         uint32_t crc;
@@ -68,11 +68,14 @@ struct reading {
     bool stopped;
 };
 
-static int show(struct reading *reading, int64_t rowid, struct bytes data, struct bytes body)
+/* `track_id` is whose record it should be; 0 = not known. */
+static int show(struct reading *reading, int64_t rowid, uint64_t track_id, struct bytes data,
+                struct bytes body)
 {
     struct store_record record = {.body = body};
     uint32_t crc;
-    if (row_read_record(data, rowid, &record.fact, &crc) < 0 || !body_is_sound(body, crc))
+    if (row_read_record(data, rowid, &record.fact, &crc) < 0 || !body_is_sound(body, crc) ||
+        (track_id != 0 && track_id != record.fact.track_id))
         return -EBADMSG;
     record.fact.pool = reading->pool;
     if (reading->with_command) {
@@ -87,7 +90,7 @@ static int show(struct reading *reading, int64_t rowid, struct bytes data, struc
 }
 
 /* The record at `pos`, if retention has left it. */
-static int show_pos(struct reading *reading, int64_t pos)
+static int show_pos(struct reading *reading, int64_t pos, uint64_t track_id)
 {
     if (pos <= 0 || pos > ROW_NUMBER_MAX)
         return -EBADMSG;
@@ -97,9 +100,10 @@ static int show_pos(struct reading *reading, int64_t pos)
     sqlite3_stmt *row = store_select(reading->store, STMT_RECORD_GET, key, 1);
     int r = sqlite3_step(row);
     if (r == SQLITE_ROW)
-        r = show(reading, reading->base | pos, store_column(row, 0), store_column(row, 1));
+        r = show(reading, reading->base | pos, track_id, store_column(row, 0),
+                 store_column(row, 1));
     else
-        r = r == SQLITE_DONE ? -EBADMSG : -EIO;
+        r = r == SQLITE_DONE ? -EBADMSG : store_errno(reading->store);
     sqlite3_reset(row);
     return r;
 }
@@ -142,9 +146,9 @@ int store_records(struct store *store, uint32_t pool, uint64_t from_pos, uint32_
         int64_t rowid = reading.base | (int64_t)++from_pos;
         int step = sqlite3_step(row);
         if (step == SQLITE_ROW && sqlite3_column_int64(row, 0) == rowid)
-            r = show(&reading, rowid, store_column(row, 1), store_column(row, 2));
+            r = show(&reading, rowid, 0, store_column(row, 1), store_column(row, 2));
         else /* a missing record is damage, never skipped */
-            r = step == SQLITE_ROW || step == SQLITE_DONE ? -EBADMSG : -EIO;
+            r = step == SQLITE_ROW || step == SQLITE_DONE ? -EBADMSG : store_errno(store);
     }
     sqlite3_reset(row);
     return end(&reading, r);
@@ -164,9 +168,9 @@ int store_records_of(struct store *store, uint32_t pool, const uint64_t *track_i
         sqlite3_stmt *row = store_select(store, STMT_TRACK_GET, key, 1);
         int step = sqlite3_step(row);
         if (step == SQLITE_ROW && sqlite3_column_type(row, 0) != SQLITE_NULL)
-            r = show_pos(&reading, sqlite3_column_int64(row, 0));
+            r = show_pos(&reading, sqlite3_column_int64(row, 0), track_ids[i]);
         else if (step != SQLITE_ROW && step != SQLITE_DONE)
-            r = -EIO;
+            r = store_errno(store);
         sqlite3_reset(row);
     }
     return end(&reading, r);
@@ -183,15 +187,20 @@ int store_records_between(struct store *store, uint32_t pool, uint64_t first, ui
     const struct value range[] = {number(reading.base | (int64_t)first),
                                   number(reading.base | (int64_t)last)};
     sqlite3_stmt *row = store_select(store, STMT_TRACK_RANGE, range, 2);
+    int64_t next = range[0].number;
     int r = 0;
     while (r == 0 && !reading.stopped && reading.seen < max) {
         int step = sqlite3_step(row);
         if (step == SQLITE_DONE)
             break;
+        int64_t rowid = sqlite3_column_int64(row, 0);
         if (step != SQLITE_ROW)
-            r = -EIO;
+            r = store_errno(store);
+        else if (rowid < next)
+            r = -EBADMSG; /* a damaged tree can show a page twice */
         else if (sqlite3_column_type(row, 1) != SQLITE_NULL)
-            r = show_pos(&reading, sqlite3_column_int64(row, 1));
+            r = show_pos(&reading, sqlite3_column_int64(row, 1), row_number(rowid));
+        next = rowid + 1;
     }
     sqlite3_reset(row);
     return end(&reading, r);
@@ -214,7 +223,7 @@ int store_request_id(struct store *store, uint32_t pool, struct bytes id,
         ret->batch = (uint64_t)sqlite3_column_int64(row, 5);
         r = 1;
     } else {
-        r = r == SQLITE_DONE ? 0 : r == SQLITE_ROW ? -EBADMSG : -EIO;
+        r = r == SQLITE_DONE ? 0 : r == SQLITE_ROW ? -EBADMSG : store_errno(store);
     }
     sqlite3_reset(row);
     return r;

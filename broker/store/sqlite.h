@@ -104,6 +104,8 @@ int store_fail(struct store_error *ret_error, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* The same for the newest error of SQLite; `doing` completes "… failed while <doing>". */
 int store_fail_sql(struct store *store, struct store_error *ret_error, const char *doing);
+/* The newest error of SQLite as a negative errno. */
+int store_errno(struct store *store);
 /* A row that cannot be what was written. */
 int store_fail_damaged(struct store *store, struct store_error *ret_error, const char *table,
                        int64_t rowid);

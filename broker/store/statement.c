@@ -53,7 +53,7 @@ bool store_is_full(struct store *store)
            (code == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT || os == EFBIG));
 }
 
-static int errno_of(struct store *store)
+int store_errno(struct store *store)
 {
     if (store_is_full(store))
         return -ENOSPC;
@@ -105,7 +105,7 @@ static const char *advice(int code)
 
 int store_fail_sql(struct store *store, struct store_error *ret_error, const char *doing)
 {
-    int code = errno_of(store);
+    int code = store_errno(store);
     int primary = primary_code(store);
     bool shows_os = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN;
     int os = shows_os ? os_errno(store) : 0;
