@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -96,6 +98,44 @@ static void test_pool__unreachable_broker_is_told_within_the_stated_time(void **
     assert_non_null(strstr(muster_error(NULL)->text, "0.3 s"));
     assert_true(muster_error(NULL)->retryable);
     muster_options_free(options);
+}
+
+/* Answers everybody with a line of another protocol until it is told to stop. */
+static void *serve_stranger(void *arg)
+{
+    int listener = *(int *)arg, peer;
+    while ((peer = accept(listener, NULL, NULL)) >= 0) {
+        static const char line[] = "HTTP/1.0 400 Bad Request\r\n\r\n";
+        if (write(peer, line, sizeof line - 1) < 0) {
+            close(peer);
+            break;
+        }
+        close(peer);
+    }
+    return NULL;
+}
+
+static void test_pool__a_stranger_at_the_address_is_told_apart(void **state)
+{
+    struct fixture *f = *state;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char uri[128];
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/stranger", f->fake->dir);
+    snprintf(uri, sizeof uri, "ipc://%s", address.sun_path);
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(listener, 8), 0);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, serve_stranger, &listener), 0);
+    muster_options *options = muster_options_new();
+    muster_options_set_connect_timeout(options, 1000);
+    muster_pool *pool = NULL;
+    assert_int_equal(muster_pool_open(&pool, uri, options), MUSTER_EUNREACHABLE);
+    assert_non_null(strstr(muster_error(NULL)->text, "what answers there is no broker"));
+    muster_options_free(options);
+    shutdown(listener, SHUT_RDWR);
+    pthread_join(thread, NULL);
+    close(listener);
 }
 
 static void test_pool__wrong_addresses_are_refused_at_once(void **state)
@@ -487,6 +527,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(test_pool__open_knows_its_broker_and_its_name),
         TEST(test_pool__unreachable_broker_is_told_within_the_stated_time),
+        TEST(test_pool__a_stranger_at_the_address_is_told_apart),
         TEST(test_pool__wrong_addresses_are_refused_at_once),
         TEST(test_pool__refused_hello_is_passed_on),
         TEST(test_pool__submit_returns_increasing_track_ids),
