@@ -1,19 +1,17 @@
 /*
  * load.c -- rows to facts: the shortest sequence that leads to the stored state.
  *
- * Order: names, pools, clients, their requests, batches, hosts, cursors, then every live command in
- * track_id order with its hand-out. Final commands are not looked at: of a pool only the track rows
- * above `final_to` are read, and the ids without a final one there are the live commands. Every row
- * is checked, and so is their number; what is not as it was written ends the load with -EBADMSG.
+ * Order: names, pools, clients, their requests, unfinished batches, hosts, cursors, then every live
+ * command in track_id order with its hand-out. Final commands are not looked at: of a pool only the
+ * track rows above `final_to` are read, and the ids without a final one there are the live
+ * commands. Every row is checked, and so is their number; what is not as it was written ends the
+ * load with -EBADMSG.
  */
 #include "broker/store/sqlite.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Finished batches of a pool that are loaded, the newest ones. */
-enum { BATCHES_KEPT = 1024 };
 
 struct load {
     struct store *store;
@@ -182,6 +180,11 @@ static int load_batch(struct load *load, sqlite3_stmt *row)
     if (bad || !shelf || shelf->gone || rowid <= load->last_batch ||
         row_read_ended(store_column(row, 3), fact.as.batch.ended) < 0)
         return damaged(load, "batch", rowid);
+    uint64_t n_ended = 0;
+    for (int i = 0; i < STATE_COUNT; i++)
+        n_ended += fact.as.batch.ended[i];
+    if (n_ended > fact.as.batch.count)
+        return damaged(load, "batch", rowid);
     load->last_batch = rowid;
     fact.as.batch.pool = shelf->pool;
     emit(load, &fact);
@@ -196,13 +199,9 @@ static int load_batches(struct load *load)
         if (shelves->items[i].gone)
             continue;
         int64_t base = shelf_base(&shelves->items[i]);
-        const struct value range[] = {number(base), number(base | ROW_NUMBER_MAX),
-                                      number(BATCHES_KEPT)};
+        const struct value range[] = {number(base), number(base | ROW_NUMBER_MAX)};
         load->last_batch = 0;
-        r = each_row(load, STMT_BATCH_NEWEST, range, 3, load_batch);
-        load->last_batch = 0;
-        if (r == 0)
-            r = each_row(load, STMT_BATCH_OPEN, range, 2, load_batch);
+        r = each_row(load, STMT_BATCH_OPEN, range, 2, load_batch);
     }
     return r;
 }

@@ -7,8 +7,8 @@
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
     X(ROLLBACK, "ROLLBACK")                                                                        \
-    X(META_PUT, "REPLACE INTO meta VALUES (?1, ?2, ?3, ?4, ?5)")                                                   \
-    X(META, "SELECT one, log_id, epoch, made_wall_ns, crc FROM meta")                                        \
+    X(META_PUT, "REPLACE INTO meta VALUES (?1, ?2, ?3, ?4, ?5)")                                   \
+    X(META, "SELECT one, log_id, epoch, made_wall_ns, crc FROM meta")                              \
     X(TURN_COMMANDS, "INSERT INTO command(id, body_of, data, body) SELECT * FROM turn_command")    \
     X(TURN_RECORDS, "INSERT INTO record(id, data, body) SELECT * FROM turn_record")                \
     X(TURN_TRACKS, "REPLACE INTO track(id, pos, data) SELECT * FROM turn_track")                   \
@@ -32,10 +32,10 @@
     X(POOL_DELETE, "DELETE FROM pool WHERE shelf = ?1")                                            \
     X(POOL_ALL, "SELECT shelf, pool, name, private, closed, made_wall_ns, used_wall_ns, totals, "  \
                 "crc FROM pool ORDER BY shelf")                                                    \
-    X(POOL_SHELVES, "SELECT shelf, pool, totals FROM pool ORDER BY shelf")                                 \
-    X(TRIM_PUT, "REPLACE INTO trim VALUES (?1, ?2, ?3, ?4, ?5)")                                       \
+    X(POOL_SHELVES, "SELECT shelf, pool, totals FROM pool ORDER BY shelf")                         \
+    X(TRIM_PUT, "REPLACE INTO trim VALUES (?1, ?2, ?3, ?4, ?5)")                                   \
     X(TRIM_DELETE, "DELETE FROM trim WHERE shelf = ?1")                                            \
-    X(TRIM_ALL, "SELECT shelf, oldest, trimmed_to, gone, crc FROM trim ORDER BY shelf")                 \
+    X(TRIM_ALL, "SELECT shelf, oldest, trimmed_to, gone, crc FROM trim ORDER BY shelf")            \
     X(CLIENT_PUT, "REPLACE INTO client VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                           \
     X(CLIENT_DELETE, "DELETE FROM client WHERE id = ?1")                                           \
     X(CLIENT_ALL, "SELECT id, shelf, answered_to, shutting_down, seen_wall_ns, crc FROM client")   \
@@ -61,8 +61,6 @@
     X(HOST_ALL, "SELECT * FROM host")                                                              \
     X(BATCH_PUT, "REPLACE INTO batch VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                         \
     X(BATCH_OPEN, "SELECT * FROM batch WHERE open AND id BETWEEN ?1 AND ?2 ORDER BY id")           \
-    X(BATCH_NEWEST, "SELECT * FROM (SELECT * FROM batch WHERE id BETWEEN ?1 AND ?2 "               \
-                    "ORDER BY id DESC LIMIT ?3) WHERE NOT open ORDER BY id")                       \
     X(BATCH_GET, "SELECT first, count, open FROM batch WHERE id = ?1")                             \
     X(BATCH_DELETE, "DELETE FROM batch WHERE id = ?1")                                             \
     X(BATCH_GONE, "DELETE FROM batch WHERE id IN "                                                 \

@@ -2,8 +2,8 @@
  * store.h -- what the broker keeps on disk: the interface, whatever engine is behind it.
  *
  * One process, one thread, one open store per directory (a lock file sees to that). Every commit is
- * one transaction, synced before it returns 0. A failed sync is never retried: the caller must exit.
- * Reads see committed state only.
+ * one transaction, synced before it returns 0. A failed sync is never retried: the caller must
+ * exit. Reads see committed state only.
  */
 #ifndef MUSTER_BROKER_STORE_STORE_H
 #define MUSTER_BROKER_STORE_STORE_H
@@ -26,14 +26,17 @@ struct store_error {
     char text[512]; /* one or two sentences: what is wrong, what to do */
 };
 
-/* Opens or makes the store, checks it, raises the epoch durably. Touches nothing when it refuses. */
-int store_open(struct store **ret_store, const struct store_options *options, struct store_error *ret_error);
+/* Opens or makes the store, checks it, raises the epoch durably. Touches nothing when it refuses.
+ */
+int store_open(struct store **ret_store, const struct store_options *options,
+               struct store_error *ret_error);
 void store_close(struct store *store);
 
 uint32_t store_epoch(const struct store *store);
 uint64_t store_log_id(const struct store *store);
 
-/* The shortest sequence of facts that leads to the stored state, in an order that core_replay takes. */
+/* The shortest sequence of facts that leads to the stored state, in an order that core_replay
+ * takes. */
 int store_load(struct store *store, void (*emit)(void *ctx, const struct fact *fact), void *ctx,
                struct store_error *ret_error);
 
@@ -52,15 +55,16 @@ struct store_record {
 };
 typedef int store_record_fn(void *ctx, const struct store_record *record); /* non-zero stops */
 
-/* Records of `pool` with pos > from_pos in order, at most `max`. Returns the number seen or -errno. */
-int store_records(struct store *store, uint32_t pool, uint64_t from_pos, uint32_t max, bool with_command,
-                  store_record_fn *each, void *ctx);
+/* Records of `pool` with pos > from_pos in order, at most `max`. Returns the number seen or -errno.
+ */
+int store_records(struct store *store, uint32_t pool, uint64_t from_pos, uint32_t max,
+                  bool with_command, store_record_fn *each, void *ctx);
 /* The final records of track_ids, in the given order; ids without one are passed over. */
 int store_records_of(struct store *store, uint32_t pool, const uint64_t *track_ids, uint32_t n,
                      bool with_command, store_record_fn *each, void *ctx);
 /* Final records with first <= track_id <= last in track_id order, at most `max` (for LIST). */
-int store_records_between(struct store *store, uint32_t pool, uint64_t first, uint64_t last, uint32_t max,
-                          bool with_command, store_record_fn *each, void *ctx);
+int store_records_between(struct store *store, uint32_t pool, uint64_t first, uint64_t last,
+                          uint32_t max, bool with_command, store_record_fn *each, void *ctx);
 
 /* The body of a command; -ENOENT when there is none. Valid until the next call on the store. */
 int store_command(struct store *store, uint32_t pool, uint64_t track_id, struct bytes *ret_body);
@@ -70,7 +74,8 @@ struct store_request_id {
     uint32_t count;
 };
 /* 1 found, 0 not, -errno. */
-int store_request_id(struct store *store, uint32_t pool, struct bytes id, struct store_request_id *ret);
+int store_request_id(struct store *store, uint32_t pool, struct bytes id,
+                     struct store_request_id *ret);
 
 /* Free bytes of the file system that holds the store; -errno on failure. */
 int64_t store_free_bytes(struct store *store);
