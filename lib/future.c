@@ -150,6 +150,8 @@ static int64_t wait_any(struct muster_pool *pool, muster_future *const *futures,
     muster_time deadline = pool_deadline(timeout_ms);
     int64_t index;
     bool last = false;
+    muster_time outer = pool->futures.until;
+    pool->futures.until = deadline;
     /* One more turn after the time is up: what has arrived is not late. */
     while ((index = find_done(futures, n)) < 0 && !last) {
         last = time_boot_ns() >= deadline;
@@ -157,6 +159,7 @@ static int64_t wait_any(struct muster_pool *pool, muster_future *const *futures,
             futures_cover(pool, futures[0]);
         pool_turn(pool, last ? 0 : deadline);
     }
+    pool->futures.until = outer;
     struct error why = {.info = {.code = 0}};
     if (index < 0)
         index = error_set(&why, MUSTER_ETIMEDOUT, "no future was done in time");

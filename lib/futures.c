@@ -23,8 +23,27 @@
 
 enum { WAITS_MAX = 5, WAIT_IDS = 256 };
 
-static const int64_t wait_ns_by_waits[WAITS_MAX + 1] = {
-    30 * MUSTER_S, 10 * MUSTER_S, 3 * MUSTER_S, 1 * MUSTER_S, 250 * MUSTER_MS, 250 * MUSTER_MS};
+static const int64_t wait_ns_by_waits[WAITS_MAX] = {30 * MUSTER_S, 10 * MUSTER_S, 3 * MUSTER_S,
+                                                    1 * MUSTER_S, 250 * MUSTER_MS};
+
+/* Half of what the broker allows is left to the calls that wait. */
+static uint32_t waits_max(const struct muster_pool *pool)
+{
+    uint32_t half = pool->session.limits.reads_max / 2;
+    if (half < 1)
+        return pool->session.limits.reads_max ? 1 : WAITS_MAX;
+    return half < WAITS_MAX ? half : WAITS_MAX;
+}
+
+/* The last of them is always the shortest. */
+static int64_t wait_ns_of(const struct muster_pool *pool)
+{
+    uint32_t most = waits_max(pool);
+    uint32_t nth = pool->futures.waits < most ? pool->futures.waits : most - 1;
+    int64_t wait_ns = wait_ns_by_waits[WAITS_MAX - most + nth];
+    int64_t left = pool_wait_ns(pool->futures.until);
+    return left < wait_ns ? left : wait_ns;
+}
 
 void futures_init(struct futures *futures)
 {
@@ -32,6 +51,7 @@ void futures_init(struct futures *futures)
     list_init(&futures->queued);
     list_init(&futures->accepted);
     list_init(&futures->fresh);
+    futures->until = MUSTER_NEVER;
 }
 
 /* ---- ends ----------------------------------------------------------------------------------- */
@@ -262,7 +282,7 @@ static void wait_ended(struct muster_pool *pool, struct request *request)
 static uint32_t count_for_wait(const struct muster_pool *pool)
 {
     uint32_t n = 0;
-    uint32_t most = pool->futures.waits + 1 < WAITS_MAX ? WAIT_IDS : WIRE_TRACK_IDS_MAX;
+    uint32_t most = pool->futures.waits + 1 < waits_max(pool) ? WAIT_IDS : WIRE_TRACK_IDS_MAX;
     list_each (it, &pool->futures.accepted) {
         bool alone = list_entry(it, struct muster_future, link)->alone;
         if (n == most || (alone && n > 0))
@@ -299,12 +319,11 @@ static bool start_wait(struct muster_pool *pool, uint32_t n)
         cover->ids[i] = (uint64_t)set->items[i]->track_id;
     }
     cover->set = set;
-    uint32_t waits = pool->futures.waits < WAITS_MAX ? pool->futures.waits : WAITS_MAX;
     wait->what = WIRE_WAIT_COMMANDS;
     wait->track_ids = cover->ids;
     wait->n_track_ids = n;
     /* Alone is only to find out what is wrong: that does not take long. */
-    wait->wait_ns = set->items[0]->alone ? 0 : wait_ns_by_waits[waits];
+    wait->wait_ns = set->items[0]->alone ? 0 : wait_ns_of(pool);
     request->done = wait_ended;
     request->ctx = cover;
     pool->futures.waits++;
@@ -343,8 +362,8 @@ void futures_pump(struct muster_pool *pool)
     while (!list_is_empty(&futures->queued) && call_has_room(pool->call, CALL_SUBMIT))
         if (!start_submit(pool))
             return;
-    while (!list_is_empty(&futures->accepted) && futures->waits < WAITS_MAX &&
-           call_has_room(pool->call, CALL_READ))
+    while (!list_is_empty(&futures->accepted) && futures->waits < waits_max(pool) &&
+           !pool->calls_for_room && call_has_room(pool->call, CALL_READ))
         if (!start_wait(pool, count_for_wait(pool)))
             return;
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "base/time.h"
 
 struct futures {
     struct list all;
@@ -17,6 +18,7 @@ struct futures {
     struct list fresh;    /* ended, not yet told to the program */
     size_t unfinished;
     uint32_t submits, waits; /* in flight */
+    muster_time until;       /* when the call that waits gives up: no WAIT shall outlast it */
 };
 
 void futures_init(struct futures *futures);

@@ -64,6 +64,7 @@ struct muster_pool {
     struct list outgoing; /* requests whose frame is to be sent */
     struct list ended;    /* requests whose end is to be handled */
     struct request *requests[CALL_REQUESTS_MAX]; /* by number % CALL_REQUESTS_MAX */
+    uint32_t calls_for_room;                     /* wait for a place in the window */
     struct request *starting;                    /* inside call_start, before it has its number */
 
     /* what calls leave behind */

@@ -177,16 +177,26 @@ void request_end(struct muster_pool *pool, struct request *request, enum refusal
         list_push_back(&pool->ended, &request->ended_link);
 }
 
+/* Futures leave the next free place to us meanwhile. */
+static int await_room(struct muster_pool *pool, const struct request *request, muster_time deadline)
+{
+    int rc = MUSTER_OK;
+    pool->calls_for_room++;
+    while (!request_has_room(pool, request) && rc == MUSTER_OK) {
+        if (time_boot_ns() >= deadline)
+            rc = error_set(&pool->error, MUSTER_EBUSY,
+                           "too many requests of this handle are unanswered");
+        else
+            rc = pool_turn(pool, deadline);
+    }
+    pool->calls_for_room--;
+    return rc;
+}
+
 int request_run(struct muster_pool *pool, struct request *request, int64_t wait_ns,
                 muster_time deadline)
 {
-    int rc = MUSTER_OK;
-    while (!request_has_room(pool, request) && rc == MUSTER_OK) {
-        if (time_boot_ns() >= deadline)
-            return error_set(&pool->error, MUSTER_EBUSY,
-                             "too many requests of this handle are unanswered");
-        rc = pool_turn(pool, deadline);
-    }
+    int rc = await_room(pool, request, deadline);
     if (rc == MUSTER_OK)
         rc = request_start(pool, request, wait_ns, deadline);
     while (rc == MUSTER_OK && !request->ended)

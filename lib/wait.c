@@ -77,9 +77,12 @@ int muster_wait(muster_pool *pool, const int64_t *track_ids, size_t n, int timeo
     if (waiting.code != MUSTER_OK)
         error_copy(&waiting.why, &pool->error);
     bool last = false;
+    muster_time outer = pool->futures.until;
     while (waiting.left && waiting.code == MUSTER_OK && !last) {
         last = time_boot_ns() >= deadline;
+        pool->futures.until = deadline;
         pool_turn(pool, last ? 0 : deadline);
+        pool->futures.until = outer;
         futures_deliver(pool);
     }
     if (waiting.left && waiting.code == MUSTER_OK)

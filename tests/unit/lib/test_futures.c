@@ -168,6 +168,27 @@ static void test_future__thousands_are_cheap(void **state)
     free(ids);
 }
 
+static void test_future__long_waits_leave_room_for_other_requests(void **state)
+{
+    struct fixture *f = *state;
+    fake_lock(f->fake);
+    f->fake->limits.reads_max = 1;
+    fake_unlock(f->fake);
+    muster_pool *pool = NULL;
+    assert_int_equal(muster_pool_open(&pool, f->fake->uri, NULL), 0);
+    hold(f, true);
+    muster_future *futures[3];
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(muster_start(pool, f->command, &futures[i]), 0);
+    assert_int_equal(muster_future_wait(futures[0], 20), MUSTER_ETIMEDOUT);
+    muster_time before = time_boot_ns();
+    assert_int_equal(muster_queue_length(pool), 3);
+    assert_true(time_boot_ns() - before < 10 * MUSTER_S);
+    for (int i = 0; i < 3; i++)
+        muster_future_free(futures[i]);
+    assert_int_equal(muster_pool_close(&pool), 0);
+}
+
 static void test_future__callback_set_afterwards_is_called_too(void **state)
 {
     struct fixture *f = *state;
@@ -351,6 +372,7 @@ int main(void)
         TEST(test_future__a_refused_one_is_done_and_says_why),
         TEST(test_future__wait_any_finds_the_first_that_ends),
         TEST(test_future__thousands_are_cheap),
+        TEST(test_future__long_waits_leave_room_for_other_requests),
         TEST(test_future__callback_set_afterwards_is_called_too),
         TEST(test_future__freed_in_flight_does_no_harm),
         TEST(test_future__outlives_its_pool),
