@@ -5,15 +5,16 @@
  *
  * DIRECTORY is made, filled and removed again; it should lie on the disk that counts. COMMANDS
  * (default 300000) are submitted and handed out in one turn, and recorded `lag` turns later, with
- * bodies of 100 bytes; then as many are queued, and the store is opened and loaded again. CPU is
- * the whole process: user and system time, checkpoints included. TURN (at most 10000) and LAG leave
- * only that one case.
+ * bodies of 100 bytes; then as many are queued, half of them by a process that is killed, and the
+ * store is opened and loaded again. CPU is the whole process: user and system time, checkpoints
+ * included. TURN (at most 10000) and LAG leave only that one case.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -222,6 +223,23 @@ static void queue(uint64_t n, uint64_t turn)
            (double)(resident_bytes() - before) / (double)n);
 }
 
+/* Queues as many again in a process that ends without a word, as kill -9 ends it. */
+static void queue_and_die(uint64_t n, uint64_t turn)
+{
+    int status;
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        open_store();
+        queue(n, turn);
+        fflush(stdout);
+        _exit(0);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+        exit(1);
+    totals.next_track_id += n;
+}
+
 static void count_fact(void *ctx, const struct fact *fact)
 {
     *(uint64_t *)ctx += fact->type == FACT_SUBMITTED;
@@ -303,7 +321,10 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof turns / sizeof *turns; i++)
         run_through(turns[i] * 3000 < n ? turns[i] * 3000 : n, turns[i], 1);
     run_through(n, 100, 100);
-    queue(n, 100);
+    store_close(store);
+    queue_and_die(n / 2, 100);
+    restart("kill");
+    queue(n - n / 2, 100);
     store_close(store);
     restart("close");
     read_all(false);
