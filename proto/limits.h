@@ -12,6 +12,7 @@ enum {
 
     /* texts */
     WIRE_NAME_MAX = 255, /* host, worker, label, function, pool, cursor, request id */
+    WIRE_HOST_MAX = 200, /* a worker's own: with the broker's ending it is still a name */
     WIRE_SELECTOR_MAX = 4096,
     WIRE_TEXT_MAX = 4096,       /* why, reason, error text, warning */
     WIRE_LABEL_TEXT_MAX = 1024, /* CommandBody.label */

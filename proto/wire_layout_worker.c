@@ -14,7 +14,7 @@ static const struct wire_field worker_hello_fields[] = {
     {WIRE_FIELD(wire_worker_hello, uuid), .rule = RULE_UUID, .max = WIRE_UUID_BYTES},
     {WIRE_FIELD(wire_worker_hello, incarnation)},
     {WIRE_FIELD(wire_worker_hello, rebooted)},
-    {WIRE_FIELD(wire_worker_hello, host), .rule = RULE_WORD},
+    {WIRE_FIELD(wire_worker_hello, host), .rule = RULE_WORD, .max = WIRE_HOST_MAX},
     {WIRE_FIELD(wire_worker_hello, slots), .max = WIRE_SLOTS_MAX},
     {WIRE_REPEATED(wire_worker_hello, labels, WIRE_LABELS_MAX), .rule = RULE_LABEL},
     {WIRE_REPEATED(wire_worker_hello, functions, WIRE_FUNCTIONS_MAX), .rule = RULE_WORD},

@@ -291,10 +291,10 @@ static int settle_host(struct config *config, struct buffer *message)
         }
         config->host = own(config, strdup(name));
     }
-    if (wire_is_word(bytes_of_str(config->host)))
+    if (wire_is_word(bytes_of_str(config->host)) && strlen(config->host) <= WIRE_HOST_MAX)
         return 0;
     buffer_printf(message,
-                  "%s \"%s\" cannot be used: a host is 1 to 255 letters, digits and . _ - : + @%s",
+                  "%s \"%s\" cannot be used: a host is 1 to 200 letters, digits and . _ - : + @%s",
                   is_given ? "--host" : "the system's host name", config->host,
                   is_given ? "" : "; give another with --host NAME");
     return -EINVAL;
