@@ -9,7 +9,8 @@
  *
  * Ownership: spans in an event are borrowed for the call. Spans and pointers in facts and sends are
  * owned by the core or the outbox and valid until outbox_reset. Bodies cross as 64-bit handles that
- * the core only passes on (0 = none). Units are in the names; `_ns` durations; `_wall_ns` wall clock.
+ * the core only passes on (0 = none). Units are in the names; `_ns` durations; `_wall_ns` wall
+ * clock.
  */
 #ifndef MUSTER_BROKER_CORE_CORE_H
 #define MUSTER_BROKER_CORE_CORE_H
@@ -24,28 +25,28 @@ typedef uint64_t peer_id;
 /* ---- limits --------------------------------------------------------------------------------- */
 
 struct core_limits {
-    uint32_t commands_max;     /* live commands, all pools */
+    uint32_t commands_max; /* live commands, all pools */
     uint32_t pools_max;
-    uint32_t clients_max;      /* remembered pool handles */
+    uint32_t clients_max; /* remembered pool handles */
     uint32_t workers_max;
     uint32_t names_max;
     uint32_t classes_max;
-    uint32_t batches_max;      /* with unfinished commands, all pools */
-    uint32_t submissions_max;  /* commands per SUBMIT; `each` may make 10000 */
-    uint32_t submits_max;      /* unanswered submits per client: the window */
-    uint32_t reads_max;        /* waiting requests per client */
-    uint32_t ahead_max;        /* commands handed out ahead per worker */
-    int64_t ahead_ns;          /* … as far as they wait at most this long: 50 ms */
-    int64_t lease_ns;          /* 30 s */
-    int64_t renew_ns;          /* 5 s */
-    int64_t lost_after_ns;     /* 1 h */
-    int64_t late_ns;           /* a turn that starts this much late renews every lease: 1 s */
-    uint64_t disk_low_bytes;   /* below: DISK_LOW */
-    int64_t keep_ns;           /* retention of records: 30 days */
-    uint64_t keep_bytes;       /* per pool: 10 GiB */
-    int64_t keep_private_ns;   /* an unused private pool: 7 days */
-    int64_t keep_client_ns;    /* a silent handle without live commands: 7 days */
-    uint64_t seed;             /* pool names, log ids */
+    uint32_t batches_max;     /* with unfinished commands, all pools */
+    uint32_t submissions_max; /* commands per SUBMIT; `each` may make 10000 */
+    uint32_t submits_max;     /* unanswered submits per client: the window */
+    uint32_t reads_max;       /* waiting requests per client */
+    uint32_t ahead_max;       /* commands handed out ahead per worker */
+    int64_t ahead_ns;         /* … as far as they wait at most this long: 50 ms */
+    int64_t lease_ns;         /* 30 s */
+    int64_t renew_ns;         /* 5 s */
+    int64_t lost_after_ns;    /* 1 h */
+    int64_t late_ns;          /* a turn that starts this much late renews every lease: 1 s */
+    uint64_t disk_low_bytes;  /* below: DISK_LOW */
+    int64_t keep_ns;          /* retention of records: 30 days */
+    uint64_t keep_bytes;      /* per pool: 10 GiB */
+    int64_t keep_private_ns;  /* an unused private pool: 7 days */
+    int64_t keep_client_ns;   /* a silent handle without live commands: 7 days */
+    uint64_t seed;            /* pool names, log ids */
 };
 
 /* Every default in one place (config.c bounds them). */
@@ -193,31 +194,57 @@ struct event_report {
     uint64_t body;
     uint32_t body_bytes;
     uint32_t body_crc; /* CRC-32C of the packed RecordBody */
+    struct {           /* what ingress found in the store, when core_report_is_past asked for it */
+        bool found;
+        uint32_t attempt, worker;
+        uint64_t pos;
+    } prior;
 };
 
 struct event {
     enum event_type type;
-    muster_time now;   /* CLOCK_BOOTTIME, not decreasing */
-    int64_t wall_ns;   /* CLOCK_REALTIME, may step */
-    peer_id peer;      /* 0 for the shell's own */
-    uint64_t request;  /* client requests: comes back in the answer */
+    muster_time now;  /* CLOCK_BOOTTIME, not decreasing */
+    int64_t wall_ns;  /* CLOCK_REALTIME, may step */
+    peer_id peer;     /* 0 for the shell's own */
+    uint64_t request; /* client requests: comes back in the answer */
     union {
         struct event_client_hello client_hello;
         struct event_submit submit;
         struct event_read read;
         struct event_wait wait;
-        struct { struct bytes name; uint64_t pos; } cursor;
-        struct { uint64_t last_index; bool all; } stats;
+        struct {
+            struct bytes name;
+            uint64_t pos;
+        } cursor;
+        struct {
+            uint64_t last_index;
+            bool all;
+        } stats;
         struct event_list list;
-        struct { struct bytes after; uint32_t max; } hosts;
+        struct {
+            struct bytes after;
+            uint32_t max;
+        } hosts;
         struct event_cancel cancel;
-        struct { struct bytes selector, function; uint32_t buffer; int64_t wait_ns; } room;
-        struct { bool wait, cancel_queued, cancel_running, broker; int64_t wait_ns; } shutdown;
+        struct {
+            struct bytes selector, function;
+            uint32_t buffer;
+            int64_t wait_ns;
+        } room;
+        struct {
+            bool wait, cancel_queued, cancel_running, broker;
+            int64_t wait_ns;
+        } shutdown;
         struct event_worker_hello worker_hello;
         struct event_renew renew;
         struct event_report report;
-        struct { uint32_t pool, attempt; uint64_t track_id; } unsent;
-        struct { uint64_t free_bytes; } disk;
+        struct {
+            uint32_t pool, attempt;
+            uint64_t track_id;
+        } unsent;
+        struct {
+            uint64_t free_bytes;
+        } disk;
     } as;
 };
 
@@ -230,15 +257,15 @@ enum send_type {
     SEND_RECORDS,    /* egress reads the rows from the store after the commit */
     SEND_RECORDS_OF, /* the final records of some track_ids */
     SEND_DONE,
-    SEND_STATS,      /* egress asks core_pool_stats; a prefix is a paged scan of the store */
-    SEND_LIST,       /* egress asks core_list for live rows, the store for final ones */
-    SEND_HOSTS,      /* egress asks core_hosts */
+    SEND_STATS, /* egress asks core_pool_stats; a prefix is a paged scan of the store */
+    SEND_LIST,  /* egress asks core_list for live rows, the store for final ones */
+    SEND_HOSTS, /* egress asks core_hosts */
     SEND_CANCELLED,
     SEND_ROOM,
     /* to workers */
     SEND_WORKER_WELCOME,
-    SEND_COMMAND,    /* consecutive ones to one peer go into one COMMANDS message */
-    SEND_RECORDED,   /* likewise one RECORDED message */
+    SEND_COMMAND,  /* consecutive ones to one peer go into one COMMANDS message */
+    SEND_RECORDED, /* likewise one RECORDED message */
     SEND_STOP,
     SEND_PONG,
     /* to both */
@@ -256,16 +283,46 @@ struct send {
     uint64_t request;
     uint32_t pool;
     union {
-        struct { struct bytes pool; uint64_t head, oldest; } welcome;
-        struct { uint64_t first, batch; uint32_t count; bool duplicate; } submitted;
-        struct { uint64_t from_pos, cursor; uint32_t max; bool with_command, timed_out; } records;
-        struct { const uint64_t *track_ids; uint32_t n; bool with_command, timed_out; } records_of;
-        struct { uint64_t value; bool timed_out; } done;
-        struct { uint64_t last_index; bool all; } stats;
+        struct {
+            struct bytes pool;
+            uint64_t head, oldest;
+        } welcome;
+        struct {
+            uint64_t first, batch;
+            uint32_t count;
+            bool duplicate;
+        } submitted;
+        struct {
+            uint64_t from_pos, cursor;
+            uint32_t max;
+            bool with_command, timed_out;
+        } records;
+        struct {
+            const uint64_t *track_ids;
+            uint32_t n;
+            bool with_command, timed_out;
+        } records_of;
+        struct {
+            uint64_t value;
+            bool timed_out;
+        } done;
+        struct {
+            uint64_t last_index;
+            bool all;
+        } stats;
         struct event_list list; /* ranges owned by the outbox */
-        struct { struct bytes after; uint32_t max; } hosts;
-        struct { uint64_t cancelled, stopping, already_final, running, unknown; } cancelled;
-        struct { bool room; uint64_t unfinished; uint32_t slots; } room;
+        struct {
+            struct bytes after;
+            uint32_t max;
+        } hosts;
+        struct {
+            uint64_t cancelled, stopping, already_final, running, unknown;
+        } cancelled;
+        struct {
+            bool room;
+            uint64_t unfinished;
+            uint32_t slots;
+        } room;
         struct {
             uint64_t track_id, body_of; /* body_of: whose body it is, itself or another */
             uint32_t attempt, epoch;
@@ -273,11 +330,31 @@ struct send {
             uint64_t body; /* handle if it came in this turn; 0: ask the store */
             bool rerunnable;
         } command;
-        struct { uint64_t track_id, pos; uint32_t attempt, epoch; bool stale; } recorded;
-        struct { uint64_t track_id; uint32_t attempt, epoch; enum reason reason; bool forget; } stop;
-        struct { uint64_t sent_ns; } pong;
-        struct { enum refusal refusal; struct bytes text; uint64_t limit; int64_t retry_after_ns; uint32_t index; } error;
-        struct { struct bytes why; bool end; } bye;
+        struct {
+            uint64_t track_id, pos;
+            uint32_t attempt, epoch;
+            bool stale;
+        } recorded;
+        struct {
+            uint64_t track_id;
+            uint32_t attempt, epoch;
+            enum reason reason;
+            bool forget;
+        } stop;
+        struct {
+            uint64_t sent_ns;
+        } pong;
+        struct {
+            enum refusal refusal;
+            struct bytes text;
+            uint64_t limit;
+            int64_t retry_after_ns;
+            uint32_t index;
+        } error;
+        struct {
+            struct bytes why;
+            bool end;
+        } bye;
     } as;
 };
 
@@ -297,9 +374,13 @@ void core_free(struct core *core);
 
 /* Restart: apply one stored fact. Allowed until core_start. */
 void core_replay(struct core *core, const struct fact *fact);
+/* Optional, between load and start: the record at `pos` was committed at this time. A few per pool,
+ * in ascending order, let retention by age go on where it was; without any, age counts from now. */
+void core_retention_hint(struct core *core, uint32_t pool, uint64_t pos, int64_t recorded_wall_ns);
 /* The load is complete: `epoch` was raised durably for this run, `log_id` is the store's. Every
  * lease gets a full fresh term from `now`; relative times are re-armed. */
-void core_start(struct core *core, uint32_t epoch, uint64_t log_id, muster_time now, int64_t wall_ns);
+void core_start(struct core *core, uint32_t epoch, uint64_t log_id, muster_time now,
+                int64_t wall_ns);
 
 /* One event. Never fails: "full" and "wrong" are answers in the outbox. */
 void core_step(struct core *core, const struct event *event, struct outbox *box);
@@ -321,6 +402,11 @@ struct bytes core_name(const struct core *core, uint32_t id);
 /* The pool of the handle behind a client's peer; 0 when it has not said hello. */
 uint32_t core_peer_pool(const struct core *core, peer_id peer);
 
+/* The command is final and the core no longer remembers this attempt: only the store can tell a
+ * repeat from a stale record. Ingress may look it up and put it into the report. */
+bool core_report_is_past(const struct core *core, uint32_t pool, uint64_t track_id,
+                         uint32_t attempt);
+
 struct core_pool_stats {
     struct bytes name;
     const struct pool_totals *totals;
@@ -330,7 +416,8 @@ struct core_pool_stats {
 bool core_pool_stats(const struct core *core, uint32_t pool, struct core_pool_stats *ret);
 /* Records per log prefix ("host/slot"): calls back once per prefix. */
 void core_pool_usage(const struct core *core, uint32_t pool,
-                     void (*each)(void *ctx, struct bytes host, uint32_t slot, uint64_t count), void *ctx);
+                     void (*each)(void *ctx, struct bytes host, uint32_t slot, uint64_t count),
+                     void *ctx);
 
 struct core_command_row {
     uint64_t track_id, batch, body_of;
@@ -355,7 +442,8 @@ struct core_host_row {
     int64_t seen_wall_ns, skew_ns, round_trip_ns;
 };
 /* Hosts by name after `after`; returns the number, sets *ret_more. */
-size_t core_hosts(const struct core *core, struct bytes after, struct core_host_row *rows, size_t max, bool *ret_more);
+size_t core_hosts(const struct core *core, struct bytes after, struct core_host_row *rows,
+                  size_t max, bool *ret_more);
 
 bool core_disk_low(const struct core *core);
 

@@ -2,12 +2,12 @@
  * fact.h -- the durable changes that the core decides and the store keeps.
  *
  * A fact is what survives a crash. The core emits facts in order; the store commits all facts of a
- * turn in one synced transaction; at start the store emits the shortest sequence of facts that leads
- * to the state it holds, and the core applies them with the same code as live.
+ * turn in one synced transaction; at start the store emits the shortest sequence of facts that
+ * leads to the state it holds, and the core applies them with the same code as live.
  *
- * Ownership: every span and pointer in a fact is borrowed and valid until the end of the turn (live)
- * or until the emit callback returns (load). Units are in the names; `_wall_ns` is the broker's wall
- * clock. Plain data: no function here.
+ * Ownership: every span and pointer in a fact is borrowed and valid until the end of the turn
+ * (live) or until the emit callback returns (load). Units are in the names; `_wall_ns` is the
+ * broker's wall clock. Plain data: no function here.
  */
 #ifndef MUSTER_BROKER_CORE_FACT_H
 #define MUSTER_BROKER_CORE_FACT_H
@@ -20,23 +20,23 @@
 #include <stdint.h>
 
 enum fact_type {
-    FACT_NAME = 1,      /* an interned string: id -> text */
-    FACT_POOL,          /* a pool and its totals: made, or changed in this turn */
-    FACT_POOL_GONE,     /* a private pool's keep time passed: everything of it goes */
-    FACT_CLIENT,        /* a pool handle: made, or its answered_to / shutting_down changed */
+    FACT_NAME = 1,  /* an interned string: id -> text */
+    FACT_POOL,      /* a pool and its totals: made, or changed in this turn */
+    FACT_POOL_GONE, /* a private pool's keep time passed: everything of it goes */
+    FACT_CLIENT,    /* a pool handle: made, or its answered_to / shutting_down changed */
     FACT_CLIENT_GONE,
-    FACT_REQUEST,       /* an unanswered SUBMIT whose commands are final already */
-    FACT_REQUEST_ID,    /* a caller's own request id */
-    FACT_HOST,          /* a host and its worker: made or changed */
-    FACT_BATCH,         /* made or changed in this turn */
-    FACT_SUBMITTED,     /* a command: insert */
-    FACT_LEASED,        /* attempt raised, held by a worker: before the hand-out leaves */
-    FACT_QUEUED,        /* back to the queue: returned, never started, or lost and re-runnable */
-    FACT_STOPPING,      /* a running command is to be cancelled; survives a restart */
-    FACT_RECORDED,      /* final: record inserted, command no longer live */
-    FACT_CURSOR,        /* a durable cursor moved */
-    FACT_OLDEST,        /* retention: positions <= oldest are gone; raised before anything is deleted */
-    FACT_AUDIT,         /* a record that was refused as stale */
+    FACT_REQUEST,    /* an unanswered SUBMIT whose commands are final already */
+    FACT_REQUEST_ID, /* a caller's own request id */
+    FACT_HOST,       /* a host and its worker: made or changed */
+    FACT_BATCH,      /* made or changed in this turn */
+    FACT_SUBMITTED,  /* a command: insert */
+    FACT_LEASED,     /* attempt raised, held by a worker: before the hand-out leaves */
+    FACT_QUEUED,     /* back to the queue: returned, never started, or lost and re-runnable */
+    FACT_STOPPING,   /* a running command is to be cancelled; survives a restart */
+    FACT_RECORDED,   /* final: record inserted, command no longer live */
+    FACT_CURSOR,     /* a durable cursor moved */
+    FACT_OLDEST, /* retention: positions <= oldest are gone; raised before anything is deleted */
+    FACT_AUDIT,  /* a record that was refused as stale */
 };
 
 /* Sum, extremes and a histogram of one duration. Buckets: 4 per power of two from 1 us on; see
@@ -53,13 +53,13 @@ struct spread_totals {
 /* What a pool remembers beside its live commands. submitted = next_track_id - 1; final = head. */
 struct pool_totals {
     uint64_t next_track_id;
-    uint64_t head;       /* last pos */
-    uint64_t oldest;     /* positions <= oldest are gone */
-    uint64_t final_to;   /* S9; a lower bound at load, the core advances it */
-    uint64_t first_bad;  /* lowest track_id that ended other than ok; 0 = none */
+    uint64_t head;      /* last pos */
+    uint64_t oldest;    /* positions <= oldest are gone */
+    uint64_t final_to;  /* S9; a lower bound at load, the core advances it */
+    uint64_t first_bad; /* lowest track_id that ended other than ok; 0 = none */
     uint64_t next_batch;
     uint64_t peak_in_queue;
-    uint64_t records_bytes; /* of the kept records and their commands */
+    uint64_t records_bytes;      /* of the kept records and their commands */
     uint64_t ended[STATE_COUNT]; /* final commands by state */
     uint32_t crc;                /* running CRC-32C of the log up to head */
     struct spread_totals run, waited, throttle;
@@ -197,7 +197,7 @@ struct fact_recorded {
     uint32_t slot;
     uint32_t pid;
     int64_t submitted_wall_ns;
-    int64_t start_wall_ns; /* on the worker's clock; 0 = never started */
+    int64_t start_wall_ns;    /* on the worker's clock; 0 = never started */
     int64_t recorded_wall_ns; /* on the broker's clock */
     int64_t run_ns;
     int64_t waited_ns;
