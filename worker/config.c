@@ -1,12 +1,11 @@
 /*
- * config.c -- reads the configuration file (ZPL, through czmq's zconfig) and the command line.
+ * config.c -- the command line, the defaults, the bounds; the file is read by config_file.c.
  *
  * One table of options serves both: a line `slots = 8` of the file means what `--slots 8` means,
  * and the command line wins; `label` and `pool` lines are added to those of the command line.
  */
 #include "worker/config.h"
 
-#include <czmq.h>
 #include <errno.h>
 #include <limits.h>
 #include <sched.h>
@@ -21,8 +20,9 @@
 #include "net/endpoint.h"
 #include "proto/limits.h"
 #include "proto/wire.h"
+#include "worker/config_file.h"
 
-enum { TABLE_MAX = 32, FILE_ARGS_MAX = 256, FD_MAX = 65535 };
+enum { TABLE_MAX = 32, FD_MAX = 65535 };
 
 static int parse_log_level(void *target, const char *value, struct buffer *message)
 {
@@ -157,85 +157,13 @@ static void set_defaults(struct config *config)
         .drain = 10 * MUSTER_S, .grace = 5 * MUSTER_S, .ready_fd = -1, .log_level = LOG_INFO};
 }
 
-static const char *own(struct config *config, char *text)
+const char *config_own(struct config *config, char *text)
 {
     MUST(text != NULL);
     config->owned = realloc(config->owned, (config->n_owned + 1) * sizeof *config->owned);
     MUST(config->owned != NULL);
     config->owned[config->n_owned++] = text;
     return text;
-}
-
-/* ---- the file -------------------------------------------------------------------------------- */
-
-static const struct opt_spec *find_spec(const struct opt_spec *table, const char *name)
-{
-    for (const struct opt_spec *spec = table; spec->name || spec->kind == OPT_HEADING; spec++) {
-        if (spec->name && strcmp(spec->name, name) == 0)
-            return spec;
-    }
-    return NULL;
-}
-
-/* Turns a line of the file into the option it stands for. */
-static int file_line(struct config *config, const struct opt_spec *table, zconfig_t *line,
-                     const char **ret_arg, struct buffer *message)
-{
-    const char *name = zconfig_name(line), *value = zconfig_value(line);
-    const struct opt_spec *spec = find_spec(table, name);
-    struct buffer arg = BUFFER_EMPTY;
-    if (!spec || strcmp(name, "config") == 0 || strcmp(name, "help") == 0 ||
-        strcmp(name, "version") == 0) {
-        buffer_printf(message,
-                      "%s: there is no setting \"%s\"; see muster-worker --help for their names",
-                      config->file, name);
-        return -EINVAL;
-    }
-    if (zconfig_child(line)) {
-        buffer_printf(message, "%s: \"%s\" takes a value, not lines indented below it",
-                      config->file, name);
-        return -EINVAL;
-    }
-    if (spec->kind != OPT_FLAG) {
-        buffer_printf(&arg, "--%s=%s", name, value ? value : "");
-    } else if (value && (strcmp(value, "true") == 0 || strcmp(value, "1") == 0)) {
-        buffer_printf(&arg, "--%s", name);
-    } else if (value && (strcmp(value, "false") == 0 || strcmp(value, "0") == 0)) {
-        buffer_printf(&arg, "--no-%s", name);
-    } else {
-        buffer_printf(message, "%s: \"%s\" must be true or false", config->file, name);
-        return -EINVAL;
-    }
-    *ret_arg = own(config, buffer_take(&arg));
-    return 0;
-}
-
-static int read_file(struct config *config, const struct opt_spec *table, const char **args,
-                     int *n_args, struct buffer *message)
-{
-    /* czmq shall neither take signals nor start anything: only its reader of files is used. */
-    zsys_handler_set(NULL);
-    zconfig_t *root = zconfig_load(config->file);
-    if (!root) {
-        buffer_printf(message, "cannot read the configuration file %s: %s", config->file,
-                      access(config->file, R_OK) == 0
-                          ? "it is not well-formed (name = value, one a line)"
-                          : strerror(errno));
-        return -EINVAL;
-    }
-    int r = 0;
-    for (zconfig_t *line = zconfig_child(root); line && r == 0; line = zconfig_next(line)) {
-        if (*n_args == FILE_ARGS_MAX) {
-            buffer_printf(message, "%s has over %d lines", config->file, FILE_ARGS_MAX);
-            r = -EINVAL;
-            break;
-        }
-        r = file_line(config, table, line, &args[*n_args], message);
-        if (r == 0)
-            (*n_args)++;
-    }
-    zconfig_destroy(&root);
-    return r;
 }
 
 /* ---- the command line ------------------------------------------------------------------------ */
@@ -259,7 +187,7 @@ static int parse_with_file(struct config *config, int argc, const char **argv,
                            struct buffer *message)
 {
     struct opt_spec table[TABLE_MAX];
-    const char **args = calloc((size_t)argc + FILE_ARGS_MAX + 2, sizeof *args);
+    const char **args = calloc((size_t)argc + CONFIG_FILE_ARGS_MAX + 2, sizeof *args);
     const char *file = config->file;
     int n_args = 1;
     MUST(args != NULL);
@@ -269,7 +197,7 @@ static int parse_with_file(struct config *config, int argc, const char **argv,
     config->file = file;
     make_table(config, table);
     args[0] = argv[0];
-    int r = read_file(config, table, args, &n_args, message);
+    int r = config_read_file(config, table, args, &n_args, message);
     if (r == 0) {
         memcpy(args + n_args, argv + 1, (size_t)(argc - 1) * sizeof *args);
         r = parse(config, n_args + argc - 1, args, message);
@@ -289,7 +217,7 @@ static int settle_host(struct config *config, struct buffer *message)
             buffer_append_str(message, "the system has no host name: give one with --host NAME");
             return -EINVAL;
         }
-        config->host = own(config, strdup(name));
+        config->host = config_own(config, strdup(name));
     }
     if (wire_is_word(bytes_of_str(config->host)) && strlen(config->host) <= WIRE_HOST_MAX)
         return 0;
@@ -335,7 +263,7 @@ static int settle_broker(struct config *config, struct buffer *message)
             buffer_done(&text);
             return r;
         }
-        config->broker = own(config, buffer_take(&text));
+        config->broker = config_own(config, buffer_take(&text));
         config->is_default_broker = true;
     }
     return endpoint_parse(config->broker, &endpoint, message);
@@ -358,7 +286,7 @@ static int settle_spool(struct config *config, struct buffer *message)
         return -EINVAL;
     }
     buffer_printf(&path, "/muster/worker-%s", config->host);
-    config->spool_dir = own(config, buffer_take(&path));
+    config->spool_dir = config_own(config, buffer_take(&path));
     return 0;
 }
 
@@ -377,7 +305,7 @@ static int settle_workdir(struct config *config, struct buffer *message)
         free(absolute);
         return -EINVAL;
     }
-    config->workdir = own(config, absolute);
+    config->workdir = config_own(config, absolute);
     return 0;
 }
 

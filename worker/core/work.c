@@ -117,8 +117,11 @@ void work_end(struct agent *agent, struct attempt *attempt, enum reason reason)
         return;
     attempt->ended = true;
     attempt->cut = reason == REASON_CUT_OFF;
-    struct agent_effect effect = {
-        .type = AGENT_FX_END, .id = attempt->id, .slot = attempt->slot, .body = attempt->body, .reason = reason};
+    struct agent_effect effect = {.type = AGENT_FX_END,
+                                  .id = attempt->id,
+                                  .slot = attempt->slot,
+                                  .body = attempt->body,
+                                  .reason = reason};
     agent->effect(agent->ctx, &effect);
 }
 
