@@ -105,7 +105,7 @@ static int open_side(struct broker *b, enum side side, const struct opt_list *en
             b->locks[b->n_locks++] = lock;
             struct buffer bound = BUFFER_EMPTY;
             sock_bound_endpoint(b->socks[side], &bound);
-            log_event(LOG_INFO, "serving", "side=%s endpoint=%s",
+            log_event(LEVEL_INFO, "serving", "side=%s endpoint=%s",
                       side == SIDE_CLIENTS ? "clients" : "workers",
                       log_quote_str(buffer_str(&bound)));
             buffer_done(&bound);
@@ -283,8 +283,8 @@ static int take_frame(struct broker *b, enum side side, zmq_msg_t *route, zmq_ms
         r = ingress_frame(&b->ingress, side, peer, intake_keep(&b->intake, frame), &error);
     if (r != -EBADMSG)
         return r;
-    if (log_is_on(LOG_DEBUG))
-        log_event(LOG_DEBUG, "refused", "side=%d what=%s", side, log_quote_str(error.text));
+    if (log_is_on(LEVEL_DEBUG))
+        log_event(LEVEL_DEBUG, "refused", "side=%d what=%s", side, log_quote_str(error.text));
     egress_refuse(&b->egress, peer, &error);
     return 0;
 }
@@ -332,7 +332,7 @@ static int drain(struct broker *b, bool *ret_empty)
 static int store_failed(struct broker *b, int r, const char *text)
 {
     (void)b;
-    log_event(LOG_ERROR, "store_failed", "error=%s text=%s", log_errno(r), log_quote_str(text));
+    log_event(LEVEL_ERROR, "store_failed", "error=%s text=%s", log_errno(r), log_quote_str(text));
     fprintf(stderr,
             "muster-broker: the store failed: %s\nNothing that was not stored has been "
             "acknowledged. Mend the disk and start the broker again.\n",
@@ -370,7 +370,7 @@ static void check_disk(struct broker *b)
     event.as.disk.free_bytes = (uint64_t)free_bytes;
     step_simple(b, event);
     if (core_disk_low(b->core) != was_low)
-        log_event(LOG_WARN, was_low ? "disk_recovered" : "disk_low", "free_bytes=%lld",
+        log_event(LEVEL_WARN, was_low ? "disk_recovered" : "disk_low", "free_bytes=%lld",
                   (long long)free_bytes);
 }
 
@@ -389,7 +389,7 @@ static int turn(struct broker *b)
     b->intake.now = time_boot_ns();
     b->intake.wall_ns = time_wall_ns();
     if (b->intake.now - b->planned > b->config->limits.late_ns) {
-        log_event(LOG_WARN, "turn_late", "late_ms=%lld",
+        log_event(LEVEL_WARN, "turn_late", "late_ms=%lld",
                   (long long)((b->intake.now - b->planned) / MUSTER_MS));
         step_simple(b, (struct event){.type = EVENT_LATE});
     }
@@ -412,7 +412,7 @@ static int turn(struct broker *b)
         b->busy = true;
     b->busy = b->busy || !empty || b->egress.n_unsent > 0;
     if (b->egress.stop) {
-        log_note(LOG_INFO, "stopped_by_client");
+        log_note(LEVEL_INFO, "stopped_by_client");
         say_bye(b, "a client has ended the broker", true);
     }
     outbox_reset(b->box);
@@ -448,12 +448,12 @@ static int wait_for_work(struct broker *b)
     if ((items[2].revents & ZMQ_POLLIN) != 0) {
         int signal = poll_signals_next(b->signal_fd);
         if (signal == SIGTERM || signal == SIGINT) {
-            log_event(LOG_INFO, "stopping", "signal=%d", signal);
+            log_event(LEVEL_INFO, "stopping", "signal=%d", signal);
             say_bye(b, "the broker is stopped and may come back", false);
         }
     }
     if (b->parent_fd >= 0 && (items[3].revents & ZMQ_POLLIN) != 0) {
-        log_note(LOG_INFO, "parent_gone");
+        log_note(LEVEL_INFO, "parent_gone");
         say_bye(b, "the program that this broker belonged to has ended", true);
     }
     return 0;
@@ -473,7 +473,7 @@ int broker_run(const struct config *config)
     struct broker b;
     int status = broker_open(&b, config);
     if (status == 0) {
-        log_event(LOG_INFO, "ready", "epoch=%u store=%s", store_epoch(b.store),
+        log_event(LEVEL_INFO, "ready", "epoch=%u store=%s", store_epoch(b.store),
                   log_quote_str(config->store_dir));
         tell_ready(config);
     }

@@ -186,7 +186,7 @@ static void set_defaults(struct config *c)
         .lost_after = 3600 * MUSTER_S,
         .keep = 30 * 86400 * MUSTER_S,
         .keep_private = 7 * 86400 * MUSTER_S,
-        .log_level = LOG_INFO,
+        .log_level = LEVEL_INFO,
     };
 }
 

@@ -69,7 +69,7 @@ void egress_send(struct egress *e, peer_id peer, const struct wire_message *mess
     if (r == 0)
         return;
     if (r != -EHOSTUNREACH)
-        log_event(LOG_WARN, "peer_dropped", "message=%s error=%s", wire_type_name(message->type),
+        log_event(LEVEL_WARN, "peer_dropped", "message=%s error=%s", wire_type_name(message->type),
                   log_errno(r));
     if (message->type == WIRE_COMMANDS)
         for (uint32_t i = 0; i < message->as.commands.n_commands; i++) {

@@ -18,7 +18,7 @@ int main(int argc, char **argv)
     } else {
         log_init("muster-broker", config.log_level);
         if (config.insecure_network)
-            log_event(LOG_WARN, "insecure_network",
+            log_event(LEVEL_WARN, "insecure_network",
                       "text=\"nothing is authenticated or encrypted: whoever reaches the ports can "
                       "run commands\"");
         status = broker_run(&config);

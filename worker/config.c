@@ -154,7 +154,7 @@ static void make_table(struct config *c, struct opt_spec table[TABLE_MAX])
 static void set_defaults(struct config *config)
 {
     *config = (struct config){
-        .drain = 10 * MUSTER_S, .grace = 5 * MUSTER_S, .ready_fd = -1, .log_level = LOG_INFO};
+        .drain = 10 * MUSTER_S, .grace = 5 * MUSTER_S, .ready_fd = -1, .log_level = LEVEL_INFO};
 }
 
 const char *config_own(struct config *config, char *text)

@@ -1,7 +1,7 @@
 /*
  * config_file.c -- reads the configuration file (ZPL, through czmq's zconfig) as options.
  *
- * A file of its own because czmq.h brings in syslog.h, whose macros LOG_INFO … are not ours:
+ * A file of its own because czmq.h brings in syslog.h, whose macros LEVEL_INFO … are not ours:
  * nothing here may log or name a level.
  */
 #include "worker/config_file.h"

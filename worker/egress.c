@@ -253,7 +253,7 @@ static struct wire_record_head fitting(struct worker *worker, const struct wire_
     if (wire_record_head_size(&head) > room) {
         size_t fixed = wire_record_head_size(&head) - head.body.size;
         head.body = record_fit(head.body, room - fixed, &worker->scratch);
-        log_event(LOG_WARN, "record_shortened", "track_id=%llu bytes=%zu to=%zu",
+        log_event(LEVEL_WARN, "record_shortened", "track_id=%llu bytes=%zu to=%zu",
                   (unsigned long long)head.track_id, record->body.size, head.body.size);
     }
     return head;
@@ -326,5 +326,5 @@ void egress_flush(struct worker *worker)
         egress->wants_bye = r < 0;
     }
     if (r < 0 && r != -EAGAIN)
-        log_event(LOG_ERROR, "send", "error=%s", log_errno(r));
+        log_event(LEVEL_ERROR, "send", "error=%s", log_errno(r));
 }

@@ -27,7 +27,7 @@ static void on_commands(struct worker *worker, const struct wire_commands *comma
         struct handout *handout = handouts_add(&worker->handouts, message);
         if (!handout) {
             /* Far beyond all credit. The next HELLO does not list it: it never started. */
-            log_event(LOG_ERROR, "too_many_commands", "limit=%d track_id=%llu", HANDOUTS_MAX,
+            log_event(LEVEL_ERROR, "too_many_commands", "limit=%d track_id=%llu", HANDOUTS_MAX,
                       (unsigned long long)message->track_id);
             return;
         }
@@ -50,8 +50,8 @@ static void on_recorded(struct worker *worker, const struct wire_recorded *recor
                                                  .epoch = verdict->epoch,
                                                  .track_id = verdict->track_id};
         event.as.recorded.stale = verdict->stale;
-        if (verdict->stale && log_is_on(LOG_DEBUG))
-            log_event(LOG_DEBUG, "stale", "pool=%u track_id=%llu attempt=%u", verdict->pool,
+        if (verdict->stale && log_is_on(LEVEL_DEBUG))
+            log_event(LEVEL_DEBUG, "stale", "pool=%u track_id=%llu attempt=%u", verdict->pool,
                       (unsigned long long)verdict->track_id, verdict->attempt);
         worker_step(worker, &event);
     }
@@ -81,7 +81,7 @@ static void on_error(struct worker *worker, const struct wire_refused *error)
     bool known = refusal_is_known(error->refusal);
     struct agent_event event = {.type = AGENT_EV_REFUSED};
     event.as.refused.retryable = known && refusal_is_retryable((enum refusal)error->refusal);
-    log_event(LOG_ERROR, "refused", "refusal=%s text=%s",
+    log_event(LEVEL_ERROR, "refused", "refusal=%s text=%s",
               known ? refusal_name((enum refusal)error->refusal) : "UNKNOWN",
               log_quote(error->text));
     worker_step(worker, &event);
@@ -120,11 +120,11 @@ static void on_message(struct worker *worker, const struct wire_message *message
     case WIRE_BYE:
         event.type = AGENT_EV_BYE;
         event.as.bye.end = message->as.bye.end;
-        log_event(LOG_INFO, "broker_bye", "end=%s why=%s", message->as.bye.end ? "yes" : "no",
+        log_event(LEVEL_INFO, "broker_bye", "end=%s why=%s", message->as.bye.end ? "yes" : "no",
                   log_quote(message->as.bye.why));
         break;
     default:
-        log_event(LOG_WARN, "unexpected", "message=%s", wire_type_name(message->type));
+        log_event(LEVEL_WARN, "unexpected", "message=%s", wire_type_name(message->type));
         return;
     }
     worker_step(worker, &event);
@@ -132,7 +132,7 @@ static void on_message(struct worker *worker, const struct wire_message *message
 
 static void on_unreadable(struct worker *worker, int r, const struct wire_error *error)
 {
-    log_event(LOG_ERROR, "unreadable", "error=%s text=%s", log_errno(r),
+    log_event(LEVEL_ERROR, "unreadable", "error=%s text=%s", log_errno(r),
               log_quote_str(error->text));
     if (r != -EPROTONOSUPPORT)
         return;
@@ -164,7 +164,7 @@ bool ingress_drain(struct worker *worker)
             else
                 on_unreadable(worker, r, &error);
         } else {
-            log_event(LOG_ERROR, "receive", "error=%s", log_errno(r));
+            log_event(LEVEL_ERROR, "receive", "error=%s", log_errno(r));
         }
         zmq_msg_close(&frame);
     }

@@ -10,7 +10,7 @@ static void warn_network(const struct config *config)
     if (config->insecure_network || endpoint_parse(config->broker, &endpoint, NULL) < 0 ||
         endpoint.is_ipc)
         return;
-    log_event(LOG_WARN, "insecure_network",
+    log_event(LEVEL_WARN, "insecure_network",
               "text=\"nothing is authenticated or encrypted: who poses as the broker can run "
               "commands here\" broker=%s",
               log_quote_str(config->broker));

@@ -237,7 +237,7 @@ static void on_ended(struct worker *worker, const struct run_ended *ended)
 {
     struct handout *handout = handouts_find(&worker->handouts, ended->token & UINT32_MAX);
     if (!handout || handout->stage != HANDOUT_RUNNING || token_of(handout) != ended->token) {
-        log_event(LOG_ERROR, "unknown_end", "token=%llu", (unsigned long long)ended->token);
+        log_event(LEVEL_ERROR, "unknown_end", "token=%llu", (unsigned long long)ended->token);
         return;
     }
     struct wire_record_head head = head_of(handout);

@@ -68,12 +68,12 @@ void worker_welcomed(struct worker *worker, const struct wire_worker_welcome *we
     uint32_t message_max = welcome->limits.message_max;
     int r = spool_welcomed(worker->spool);
     if (r < 0)
-        log_event(LOG_WARN, "identity", "error=%s", log_errno(r));
+        log_event(LEVEL_WARN, "identity", "error=%s", log_errno(r));
     if (message_max == 0 || message_max > WIRE_MESSAGE_MAX)
         message_max = WIRE_MESSAGE_MAX;
     worker->egress.message_max = message_max < MESSAGE_LEAST ? MESSAGE_LEAST : message_max;
     if (!worker->was_welcomed)
-        log_event(LOG_INFO, "welcomed", "broker=%s software=%s epoch=%u lease_ms=%lld",
+        log_event(LEVEL_INFO, "welcomed", "broker=%s software=%s epoch=%u lease_ms=%lld",
                   log_quote_str(worker->config->broker), log_quote(welcome->software),
                   welcome->epoch, (long long)(welcome->lease_ns / MUSTER_MS));
     worker->was_welcomed = true;
@@ -89,7 +89,7 @@ static void complain(struct worker *worker)
                "again and again. Is the address right?";
     else if (worker->link.is_connected)
         text = "connected, but no broker answers; it is tried again and again";
-    log_event(LOG_WARN, "no_broker", "broker=%s for=%s running=%u unreported=%u text=\"%s\"",
+    log_event(LEVEL_WARN, "no_broker", "broker=%s for=%s running=%u unreported=%u text=\"%s\"",
               log_quote_str(worker->config->broker), lasted, agent_running(worker->agent),
               agent_spooled(worker->agent), text);
 }
@@ -100,7 +100,7 @@ static void tell_ready(struct worker *worker)
         return;
     int r = fs_write_all(worker->ready_fd, "ready\n", 6);
     if (r < 0)
-        log_event(LOG_WARN, "ready_fd", "error=%s", log_errno(r));
+        log_event(LEVEL_WARN, "ready_fd", "error=%s", log_errno(r));
     worker->ready_fd = fs_close(worker->ready_fd);
 }
 
@@ -141,7 +141,7 @@ static void reopen_if_due(struct worker *worker)
         worker->reopen_at = MUSTER_NEVER;
         step_type(worker, AGENT_EV_OPEN);
     } else {
-        log_event(LOG_ERROR, "socket", "error=%s text=%s", log_errno(r),
+        log_event(LEVEL_ERROR, "socket", "error=%s text=%s", log_errno(r),
                   log_quote(buffer_bytes(&message)));
         worker->reopen_at = time_add(worker->now, MUSTER_S);
     }
@@ -160,7 +160,7 @@ static void tell_full(struct worker *worker)
     struct agent_event event = {.type = AGENT_EV_SPOOL};
     event.as.spool.full = worker->spool_is_full = is_full;
     if (!worker->spool_fails)
-        log_event(LOG_WARN, is_full ? "spool_large" : "spool_good", "bytes=%llu unreported=%u",
+        log_event(LEVEL_WARN, is_full ? "spool_large" : "spool_good", "bytes=%llu unreported=%u",
                   (unsigned long long)spool_bytes(worker->spool), agent_spooled(worker->agent));
     worker_step(worker, &event);
 }
@@ -175,13 +175,13 @@ static bool flush_spool(struct worker *worker)
     if (r < 0) {
         worker->spool_retry_at = time_add(worker->now, SPOOL_RETRY_NS);
         if (!worker->spool_fails)
-            log_event(LOG_ERROR, "spool",
+            log_event(LEVEL_ERROR, "spool",
                       "error=%s dir=%s text=\"records are kept in memory and no "
                       "command is taken until this works again; it is tried "
                       "every second\"",
                       log_errno(r), log_quote_str(worker->config->spool_dir));
     } else if (worker->spool_fails) {
-        log_event(LOG_INFO, "spool_good", "dir=%s", log_quote_str(worker->config->spool_dir));
+        log_event(LEVEL_INFO, "spool_good", "dir=%s", log_quote_str(worker->config->spool_dir));
     }
     worker->spool_fails = r < 0;
     return r == 0;
@@ -206,7 +206,7 @@ static void take_signals(struct worker *worker)
 {
     int number;
     while ((number = poll_signals_next(worker->signal_fd)) != 0) {
-        log_event(LOG_INFO, "drain", "signal=%d running=%u waiting=%u", number,
+        log_event(LEVEL_INFO, "drain", "signal=%d running=%u waiting=%u", number,
                   agent_running(worker->agent), agent_waiting(worker->agent));
         drain(worker, false);
     }
@@ -214,7 +214,7 @@ static void take_signals(struct worker *worker)
 
 static void take_host_end(struct worker *worker)
 {
-    log_event(LOG_INFO, "drain", "text=\"the process it was to end with is gone\" pid=%llu",
+    log_event(LEVEL_INFO, "drain", "text=\"the process it was to end with is gone\" pid=%llu",
               (unsigned long long)worker->config->die_with);
     worker->host_fd = fs_close(worker->host_fd);
     drain(worker, true);
@@ -223,7 +223,7 @@ static void take_host_end(struct worker *worker)
 /* Without its spawner a worker is of no use: it reports what was lost, and ends. */
 static void take_spawner_end(struct worker *worker)
 {
-    log_event(LOG_ERROR, "spawner_lost",
+    log_event(LEVEL_ERROR, "spawner_lost",
               "running=%u text=\"the process that starts commands ended unexpectedly; the worker "
               "reports what was lost and ends\"",
               agent_running(worker->agent));
@@ -273,7 +273,7 @@ static bool wait_for_work(struct worker *worker)
     }
     int r = poll_wait(items, n, worker->now, deadline(worker));
     if (r < 0)
-        log_event(LOG_ERROR, "poll", "error=%s", log_errno(r));
+        log_event(LEVEL_ERROR, "poll", "error=%s", log_errno(r));
     return r > 0 && host >= 0 && (items[host].revents & ZMQ_POLLIN) != 0;
 }
 
@@ -329,9 +329,9 @@ static void tell_inherited(struct worker *worker)
         worker_step(worker, &event);
     }
     if (records + lost > 0)
-        log_event(LOG_INFO, "inherited", "records=%u lost=%u", records, lost);
+        log_event(LEVEL_INFO, "inherited", "records=%u lost=%u", records, lost);
     if (spool_damaged_bytes(worker->spool) > 0)
-        log_event(LOG_WARN, "spool_damaged",
+        log_event(LEVEL_WARN, "spool_damaged",
                   "bytes=%llu dir=%s text=\"the end of the log could not be read; a copy is in the "
                   "file damaged\"",
                   (unsigned long long)spool_damaged_bytes(worker->spool),
@@ -353,7 +353,7 @@ static int open_spool(struct worker *worker)
     struct buffer message = BUFFER_EMPTY;
     int r = spool_open(&worker->spool, worker->config->spool_dir, &message);
     if (r < 0)
-        log_event(LOG_ERROR, "spool", "text=%s", log_quote(buffer_bytes(&message)));
+        log_event(LEVEL_ERROR, "spool", "text=%s", log_quote(buffer_bytes(&message)));
     buffer_done(&message);
     return r < 0 ? WORKER_EXIT_SPOOL : 0;
 }
@@ -369,7 +369,7 @@ static int open_spawner(struct worker *worker)
                                   .drain_output_ns = 2 * MUSTER_S};
     int r = run_open(&worker->run, &options);
     if (r < 0)
-        log_event(LOG_ERROR, "spawner",
+        log_event(LEVEL_ERROR, "spawner",
                   "error=%s text=\"the process that starts commands could not be started\"",
                   log_errno(r));
     return r < 0 ? WORKER_EXIT_FAILED : 0;
@@ -380,21 +380,21 @@ static int open_fds(struct worker *worker)
     const struct config *config = worker->config;
     worker->ready_fd = config->ready_fd;
     if (worker->ready_fd >= 0 && fcntl(worker->ready_fd, F_SETFD, FD_CLOEXEC) < 0) {
-        log_event(LOG_ERROR, "ready_fd", "fd=%d error=%s", worker->ready_fd, log_errno(errno));
+        log_event(LEVEL_ERROR, "ready_fd", "fd=%d error=%s", worker->ready_fd, log_errno(errno));
         worker->ready_fd = -1;
         return WORKER_EXIT_FAILED;
     }
     if (config->die_with > 0) {
         worker->host_fd = poll_process_open((int)config->die_with);
         if (worker->host_fd < 0) {
-            log_event(LOG_ERROR, "die_with", "pid=%llu error=%s text=\"there is no such process\"",
+            log_event(LEVEL_ERROR, "die_with", "pid=%llu error=%s text=\"there is no such process\"",
                       (unsigned long long)config->die_with, log_errno(worker->host_fd));
             return WORKER_EXIT_FAILED;
         }
     }
     worker->signal_fd = poll_signals_open();
     if (worker->signal_fd < 0)
-        log_event(LOG_ERROR, "signals", "error=%s", log_errno(worker->signal_fd));
+        log_event(LEVEL_ERROR, "signals", "error=%s", log_errno(worker->signal_fd));
     return worker->signal_fd < 0 ? WORKER_EXIT_FAILED : 0;
 }
 
@@ -448,7 +448,7 @@ static void close_worker(struct worker *worker)
 static void log_start(const struct worker *worker)
 {
     const struct config *config = worker->config;
-    log_event(LOG_INFO, "start",
+    log_event(LEVEL_INFO, "start",
               "version=" MUSTER_VERSION " host=%s slots=%llu broker=%s spool=%s incarnation=%u "
               "tree_kill=%s",
               config->host, (unsigned long long)config->slots, log_quote_str(config->broker),
@@ -464,7 +464,7 @@ static int serve(struct worker *worker)
         turn(worker);
     if (!spool_is_flushed(worker->spool) && spool_flush(worker->spool) < 0 &&
         agent_spooled(worker->agent) > 0) {
-        log_event(LOG_ERROR, "spool",
+        log_event(LEVEL_ERROR, "spool",
                   "unreported=%u text=\"records could not be written and no "
                   "broker has acknowledged them: they are lost\"",
                   agent_spooled(worker->agent));
@@ -472,7 +472,7 @@ static int serve(struct worker *worker)
     }
     if (agent_is_refused(worker->agent))
         return WORKER_EXIT_FAILED;
-    log_event(LOG_INFO, "end", "unreported=%u", agent_spooled(worker->agent));
+    log_event(LEVEL_INFO, "end", "unreported=%u", agent_spooled(worker->agent));
     return worker->exit_status;
 }
 

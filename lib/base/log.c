@@ -16,7 +16,7 @@ enum { QUOTES = 8, QUOTED_MAX = 96, QUOTED_TEXT_MAX = QUOTED_MAX * 4 + 8 };
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 static const char *log_program = "muster";
-static enum log_level log_least = LOG_INFO;
+static enum log_level log_least = LEVEL_INFO;
 
 void log_init(const char *program, enum log_level level)
 {
@@ -26,7 +26,7 @@ void log_init(const char *program, enum log_level level)
 
 int log_parse_level(const char *text, enum log_level *ret_level)
 {
-    for (int i = LOG_DEBUG; i <= LOG_ERROR; i++) {
+    for (int i = LEVEL_DEBUG; i <= LEVEL_ERROR; i++) {
         if (strcmp(text, level_names[i]) == 0) {
             *ret_level = (enum log_level)i;
             return 0;

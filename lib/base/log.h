@@ -10,11 +10,11 @@
 
 #include "base/bytes.h"
 
-enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+enum log_level { LEVEL_DEBUG, LEVEL_INFO, LEVEL_WARN, LEVEL_ERROR };
 
 enum { LOG_LINE_MAX = 4096 }; /* a longer line is cut */
 
-/* `program` is kept, not copied. Before it, the level is LOG_INFO and the program "muster". */
+/* `program` is kept, not copied. Before it, the level is LEVEL_INFO and the program "muster". */
 void log_init(const char *program, enum log_level level);
 
 /* "debug" "info" "warn" "error": 0 or -EINVAL. */
@@ -23,7 +23,7 @@ int log_parse_level(const char *text, enum log_level *ret_level);
 /* To skip work that only a line of this level needs. */
 bool log_is_on(enum log_level level);
 
-/* Fields as one printf format: log_event(LOG_INFO, "worker_hello", "host=%s slots=%u", …). Strings
+/* Fields as one printf format: log_event(LEVEL_INFO, "worker_hello", "host=%s slots=%u", …). Strings
  * from peers or users go through log_quote. errno is left as it was. */
 void log_event(enum log_level level, const char *event, const char *fields, ...)
     __attribute__((format(printf, 3, 4)));

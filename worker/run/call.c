@@ -32,7 +32,7 @@ _Noreturn static void become_runner(struct spawner *spawner, int fd, const struc
     if (tree->group.fd >= 0) {
         int procs = openat(tree->group.fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
         if (procs >= 0 && write(procs, "0", 1) != 1)
-            log_event(LOG_WARN, "runner_group", "error=%s", log_errno(errno));
+            log_event(LEVEL_WARN, "runner_group", "error=%s", log_errno(errno));
         fs_close(procs);
     }
     setenv(ENVIRON_COOKIE, tree->cookie, 1);
@@ -159,7 +159,7 @@ static void take_return(struct spawner *spawner, struct slot *slot, struct bytes
     struct bytes body;
     if (frame_head(payload, &head, sizeof head, &body) < 0 || !state_is_known(head.state) ||
         !reason_is_known(head.reason)) {
-        log_event(LOG_ERROR, "runner_talk", "slot=%u text=\"a frame is malformed\"", slot->number);
+        log_event(LEVEL_ERROR, "runner_talk", "slot=%u text=\"a frame is malformed\"", slot->number);
         kill(slot->runner.tree->leader, SIGKILL);
         return;
     }
@@ -195,7 +195,7 @@ void call_runner_reaped(struct spawner *spawner, struct slot *slot, int status,
     /* Its last words may have arrived together with its end. */
     call_ready(spawner, slot);
     map_remove(&spawner->slot_of_leader, (uint64_t)tree->leader);
-    tree->is_leader_reaped = true;
+    tree_leader_reaped(&spawner->trees, tree);
     slot->runner.fd = fs_close(slot->runner.fd);
     if (slot->kind != SLOT_CALL) {
         call_end_runner(spawner, slot);

@@ -92,7 +92,7 @@ static void give_up(struct spawner *spawner, struct slot *slot)
     if (spawner->abandoned_at == MUSTER_NEVER)
         spawner->abandoned_at = time_add(time_boot_ns(), abandoned_poll_ns);
     slot->quarantined++;
-    log_event(LOG_ERROR, "unkillable",
+    log_event(LEVEL_ERROR, "unkillable",
               "slot=%u pid=%d after_s=%lld text=\"processes survived KILL; the slot is "
               "quarantined\"",
               slot->number, (int)tree->leader,
@@ -132,7 +132,7 @@ void ladder_watch_abandoned(struct spawner *spawner, muster_time now)
         }
         if (abandoned->is_quarantine) {
             spawner_slot(spawner, abandoned->slot)->quarantined--;
-            log_event(LOG_WARN, "killed_at_last", "slot=%u", abandoned->slot);
+            log_event(LEVEL_WARN, "killed_at_last", "slot=%u", abandoned->slot);
         }
         tree_finish(&spawner->trees, abandoned->tree);
         spawner_tree_free(spawner, abandoned->tree);
@@ -148,7 +148,7 @@ bool ladder_abandoned_reaped(struct spawner *spawner, pid_t pid)
     list_each (it, &spawner->abandoned) {
         struct abandoned *abandoned = list_entry(it, struct abandoned, link);
         if (abandoned->tree->leader == pid && !abandoned->tree->is_leader_reaped) {
-            abandoned->tree->is_leader_reaped = true;
+            tree_leader_reaped(&spawner->trees, abandoned->tree);
             spawner->abandoned_at = 0;
             return true;
         }

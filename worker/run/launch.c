@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "base/fs.h"
+#include "base/log.h"
 #include "child.h"
 
 #include <errno.h>
@@ -23,6 +24,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { NOEXEC_SEAL = 8 /* MFD_NOEXEC_SEAL */ };
 
 enum { CANDIDATES_MAX = 128, EXIT_OURS = 125, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127 };
 
@@ -159,7 +162,9 @@ static int make_stdin(struct launch *launch, struct spawner *spawner, struct byt
     launch->spec.stdin_fd = spawner->null_fd;
     if (input.size == 0)
         return 0;
-    int fd = memfd_create("stdin", MFD_CLOEXEC);
+    int fd = memfd_create("stdin", MFD_CLOEXEC | NOEXEC_SEAL);
+    if (fd < 0 && errno == EINVAL)
+        fd = memfd_create("stdin", MFD_CLOEXEC); /* before Linux 6.3 */
     if (fd < 0)
         return refuse_start(launch, -errno, "standard input");
     launch->spec.stdin_fd = fd;
@@ -279,6 +284,24 @@ static int watch(struct launch *launch, struct spawner *spawner, struct slot *sl
     return error < 0 ? refuse_start(launch, error, "output pipe") : 0;
 }
 
+static int start_child(struct launch *launch, struct spawner *spawner, struct slot *slot,
+                       pid_t *ret_pid)
+{
+    struct child_failure child = {.error = 0};
+    launch->spec.cgroup_fd = slot->tree->group.fd;
+    launch->spec.files = &spawner->files;
+    int error = child_start(&launch->spec, ret_pid, &child);
+    bool is_group_gone = error == -ENODEV || error == -ENOENT || error == -EBUSY;
+    if (error < 0 && child.step == CHILD_CLONE && launch->spec.cgroup_fd >= 0 && is_group_gone) {
+        /* Somebody removed or closed our group: the walk through /proc does without. */
+        log_event(LEVEL_WARN, "cgroup", "name=%s error=%s", slot->tree->group.name, log_errno(error));
+        cgroup_close(&slot->tree->group, &spawner->root);
+        launch->spec.cgroup_fd = -1;
+        error = child_start(&launch->spec, ret_pid, &child);
+    }
+    return error < 0 ? refuse_child(launch, &child) : 0;
+}
+
 int launch_exec(struct spawner *spawner, struct slot *slot, const struct message_start *start,
                 struct bytes pool_name, const struct wire_command_body *body,
                 struct slot_failure *ret_failure)
@@ -287,18 +310,12 @@ int launch_exec(struct spawner *spawner, struct slot *slot, const struct message
                             .arena = &spawner->arena,
                             .failure = ret_failure,
                             .spec = {.stdin_fd = -1, .cgroup_fd = -1}};
-    struct child_failure child = {.error = 0};
     pid_t pid = 0;
     int error = prepare(&launch, spawner, slot, start, pool_name, body);
     if (error == 0)
         error = watch(&launch, spawner, slot);
-    if (error == 0) {
-        launch.spec.cgroup_fd = slot->tree->group.fd;
-        launch.spec.files = &spawner->files;
-        error = child_start(&launch.spec, &pid, &child);
-        if (error < 0)
-            error = refuse_child(&launch, &child);
-    }
+    if (error == 0)
+        error = start_child(&launch, spawner, slot, &pid);
     if (launch.spec.stdin_fd != spawner->null_fd)
         fs_close(launch.spec.stdin_fd);
     fs_close(launch.stream_fds[SLOT_OUT]);

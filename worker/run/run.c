@@ -153,7 +153,7 @@ void run_close(struct run *run)
         return;
     run->fd = fs_close(run->fd);
     if (run->pid > 0 && !wait_exit(run->pid, run->close_wait_ns)) {
-        log_event(LOG_ERROR, "spawner_stuck", "pid=%d", (int)run->pid);
+        log_event(LEVEL_ERROR, "spawner_stuck", "pid=%d", (int)run->pid);
         kill(run->pid, SIGKILL);
         wait_exit(run->pid, MUSTER_S);
     }

@@ -71,7 +71,7 @@ static int raise_files(struct spawner *spawner)
         return 0;
     struct rlimit raised = {.rlim_cur = need, .rlim_max = spawner->files.rlim_max};
     if (need > spawner->files.rlim_max || setrlimit(RLIMIT_NOFILE, &raised) < 0) {
-        log_event(LOG_ERROR, "too_few_files",
+        log_event(LEVEL_ERROR, "too_few_files",
                   "slots=%u need=%llu limit=%llu text=\"raise the limit of open files (ulimit -n) "
                   "or take fewer slots\"",
                   spawner->options.slots, (unsigned long long)need,
@@ -142,13 +142,13 @@ static int open_all(struct spawner *spawner)
             error = leftover_end(options->spool_dir, LEFTOVER_WAIT_MS);
         }
         if (error > 0)
-            log_event(LOG_WARN, "leftovers", "%s",
+            log_event(LEVEL_WARN, "leftovers", "%s",
                       "text=\"an earlier worker had left processes running; they were killed\"");
     }
     if (error < 0)
         return error;
     error = options->no_cgroup ? -EOPNOTSUPP : cgroup_root_open(&spawner->root, spawner->cookie);
-    log_event(LOG_DEBUG, "tree_kill", "by=%s error=%s", spawner->root.path ? "cgroup" : "subreaper",
+    log_event(LEVEL_DEBUG, "tree_kill", "by=%s error=%s", spawner->root.path ? "cgroup" : "subreaper",
               log_errno(error));
     if (options->spool_dir) {
         error = leftover_note(options->spool_dir, spawner->cookie, spawner->root.path);

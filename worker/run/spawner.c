@@ -82,7 +82,7 @@ struct tree *spawner_tree_new(struct spawner *spawner, const char *group_name)
     if (spawner->root.path) {
         int error = cgroup_open(&tree->group, &spawner->root, group_name);
         if (error < 0)
-            log_event(LOG_WARN, "cgroup", "name=%s error=%s", group_name, log_errno(error));
+            log_event(LEVEL_WARN, "cgroup", "name=%s error=%s", group_name, log_errno(error));
     }
     return tree;
 }

@@ -25,7 +25,7 @@ static int setup(void **state)
     f->read_end = ends[0];
     dup2(ends[1], STDERR_FILENO);
     close(ends[1]);
-    log_init("muster-test", LOG_INFO);
+    log_init("muster-test", LEVEL_INFO);
     *state = f;
     return 0;
 }
@@ -52,27 +52,27 @@ static void test_log__an_event_is_one_logfmt_line(void **state)
 {
     struct fixture *f = *state;
     errno = EAGAIN;
-    log_event(LOG_WARN, "worker_hello", "host=%s slots=%u", "db1", 4u);
+    log_event(LEVEL_WARN, "worker_hello", "host=%s slots=%u", "db1", 4u);
     assert_int_equal(errno, EAGAIN);
     const char *line = logged(f);
     assert_int_equal(strncmp(line, "ts=20", 5), 0);
     assert_string_equal(line + strlen("ts=2026-11-22T20:01:02.113Z"),
                         " level=warn prog=muster-test event=worker_hello host=db1 slots=4\n");
-    log_note(LOG_INFO, "ready");
+    log_note(LEVEL_INFO, "ready");
     assert_non_null(strstr(logged(f), " level=info prog=muster-test event=ready\n"));
 }
 
 static void test_log__levels_below_the_least_are_silent(void **state)
 {
     struct fixture *f = *state;
-    assert_false(log_is_on(LOG_DEBUG));
-    log_event(LOG_DEBUG, "detail", "n=%d", 1);
-    log_note(LOG_DEBUG, "detail");
+    assert_false(log_is_on(LEVEL_DEBUG));
+    log_event(LEVEL_DEBUG, "detail", "n=%d", 1);
+    log_note(LEVEL_DEBUG, "detail");
     assert_string_equal(logged(f), "");
-    enum log_level level = LOG_ERROR;
+    enum log_level level = LEVEL_ERROR;
     assert_int_equal(log_parse_level("debug", &level), 0);
     log_init("muster-test", level);
-    log_note(LOG_DEBUG, "detail");
+    log_note(LEVEL_DEBUG, "detail");
     assert_non_null(strstr(logged(f), "level=debug"));
     assert_int_equal(log_parse_level("loud", &level), -EINVAL);
 }
@@ -80,7 +80,7 @@ static void test_log__levels_below_the_least_are_silent(void **state)
 static void test_log__a_line_stays_one_line_whatever_is_in_it(void **state)
 {
     struct fixture *f = *state;
-    log_event(LOG_INFO, "odd", "text=%s", "a\nb\x1b[m");
+    log_event(LEVEL_INFO, "odd", "text=%s", "a\nb\x1b[m");
     const char *line = logged(f);
     assert_non_null(strstr(line, "text=a b [m\n"));
     assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
@@ -92,7 +92,7 @@ static void test_log__a_long_line_is_cut(void **state)
     char *text = malloc(LOG_LINE_MAX + 1);
     memset(text, 'x', LOG_LINE_MAX);
     text[LOG_LINE_MAX] = '\0';
-    log_event(LOG_INFO, "long", "text=%s", text);
+    log_event(LEVEL_INFO, "long", "text=%s", text);
     free(text);
     const char *line = logged(f);
     assert_int_equal(strlen(line), LOG_LINE_MAX);
@@ -104,7 +104,7 @@ static void test_log__quotes_of_one_line_do_not_overwrite_each_other(void **stat
     struct fixture *f = *state;
     char many[200];
     memset(many, 0x01, sizeof many);
-    log_event(LOG_INFO, "two", "a=%s b=%s c=%s e=%s", log_quote_str("first"),
+    log_event(LEVEL_INFO, "two", "a=%s b=%s c=%s e=%s", log_quote_str("first"),
               log_quote(bytes_of("sec\0nd", 6)), log_quote(bytes_of(many, sizeof many)),
               log_errno(-ENOENT));
     const char *line = logged(f);
