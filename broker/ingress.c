@@ -283,7 +283,18 @@ static void renew(struct ingress *in, peer_id peer, const struct wire_renew *m)
     step(in, &e);
 }
 
-static void report(struct ingress *in, peer_id peer, const struct wire_report *m)
+/* The record that a repeated one may be a repetition of. */
+static int see_prior(void *ctx, const struct store_record *record)
+{
+    struct event_report *report = ctx;
+    report->prior.found = true;
+    report->prior.attempt = record->fact.attempt;
+    report->prior.worker = record->fact.worker;
+    report->prior.pos = record->fact.pos;
+    return 1;
+}
+
+static int report(struct ingress *in, peer_id peer, const struct wire_report *m)
 {
     struct event e = event_at(in, EVENT_REPORT, peer, 0);
     for (uint32_t i = 0; i < m->n_records; i++) {
@@ -306,8 +317,15 @@ static void report(struct ingress *in, peer_id peer, const struct wire_report *m
             .body_bytes = (uint32_t)r->body.size,
             .body_crc = crc32c(0, r->body.data, r->body.size),
         };
+        if (core_report_is_past(in->core, r->pool, r->track_id, r->attempt)) {
+            int n = store_records_of(in->store, r->pool, &r->track_id, 1, false, see_prior,
+                                     &e.as.report);
+            if (n < 0)
+                return n;
+        }
         step(in, &e);
     }
+    return 0;
 }
 
 static int refuse_side(const struct wire_message *m, enum side side, struct wire_error *ret_error)
@@ -331,8 +349,7 @@ int ingress_frame(struct ingress *in, enum side side, peer_id peer, struct bytes
     case WIRE_SUBMIT:
         return submit(in, peer, &m.as.submit);
     case WIRE_REPORT:
-        report(in, peer, &m.as.report);
-        break;
+        return report(in, peer, &m.as.report);
     case WIRE_READ:
         read_records(in, peer, &m.as.read);
         break;
