@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -99,33 +100,6 @@ static int try_group(const struct cgroup_root *root)
     return error;
 }
 
-int cgroup_root_open(struct cgroup_root *ret_root, const char *name)
-{
-    *ret_root = (struct cgroup_root){.fd = -1};
-    char *point = mount_point();
-    char *own = own_path("/proc/self/cgroup");
-    int error = -EOPNOTSUPP;
-    if (point && own) {
-        char *path = NULL;
-        const char *below = strcmp(own, "/") == 0 ? "" : own;
-        if (asprintf(&path, "%s%s/%s%s", point, below, prefix, name) < 0)
-            error = -ENOMEM;
-        else if (mkdir(path, 0755) < 0)
-            error = -errno, free(path);
-        else
-            error = 0, ret_root->path = path;
-    }
-    free(point);
-    free(own);
-    if (error < 0)
-        return error;
-    ret_root->fd = open(ret_root->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    error = ret_root->fd < 0 ? -errno : try_group(ret_root);
-    if (error < 0)
-        cgroup_root_close(ret_root);
-    return error;
-}
-
 /* Removes the directories in and below `directory`, those of them that are empty. */
 static void remove_below(int directory, int depth)
 {
@@ -145,6 +119,77 @@ static void remove_below(int directory, int depth)
         unlinkat(directory, entry->d_name, AT_REMOVEDIR);
     }
     closedir(entries);
+}
+
+/* Removes the empty groups that spawners have left which are no more: a living one holds the lock
+ * of its directory. Those with processes are for the spawner that has their note. */
+static void sweep_siblings(const char *parent)
+{
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+    if (!entries) {
+        fs_close(fd);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(entries));) {
+        if (strncmp(entry->d_name, prefix, sizeof prefix - 1) != 0)
+            continue;
+        int sibling = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (sibling >= 0 && flock(sibling, LOCK_EX | LOCK_NB) == 0) {
+            remove_below(sibling, 0);
+            unlinkat(fd, entry->d_name, AT_REMOVEDIR);
+        }
+        fs_close(sibling);
+    }
+    closedir(entries);
+}
+
+/* Makes the directory and takes its lock. One that is made just now may be swept away before it is
+ * locked: then it is made again. */
+static int make_root(struct cgroup_root *root)
+{
+    enum { TRIES = 8 };
+    for (int i = 0; i < TRIES; i++) {
+        struct stat opened, named;
+        if (mkdir(root->path, 0755) < 0)
+            return -errno;
+        root->fd = open(root->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (root->fd >= 0 && flock(root->fd, LOCK_EX | LOCK_NB) == 0 &&
+            fstat(root->fd, &opened) == 0 && stat(root->path, &named) == 0 &&
+            opened.st_ino == named.st_ino)
+            return 0;
+        root->fd = fs_close(root->fd);
+    }
+    return -EAGAIN;
+}
+
+int cgroup_root_open(struct cgroup_root *ret_root, const char *name)
+{
+    *ret_root = (struct cgroup_root){.fd = -1};
+    char *point = mount_point();
+    char *own = own_path("/proc/self/cgroup");
+    int error = -EOPNOTSUPP;
+    if (point && own) {
+        char *parent = NULL;
+        const char *below = strcmp(own, "/") == 0 ? "" : own;
+        if (asprintf(&parent, "%s%s", point, below) < 0)
+            parent = NULL;
+        if (!parent || asprintf(&ret_root->path, "%s/%s%s", parent, prefix, name) < 0) {
+            ret_root->path = NULL;
+            error = -ENOMEM;
+        } else {
+            sweep_siblings(parent);
+            error = make_root(ret_root);
+        }
+        free(parent);
+    }
+    free(point);
+    free(own);
+    if (error == 0)
+        error = try_group(ret_root);
+    if (error < 0)
+        cgroup_root_close(ret_root);
+    return error;
 }
 
 void cgroup_root_close(struct cgroup_root *root)

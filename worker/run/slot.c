@@ -116,7 +116,7 @@ void slot_leader_reaped(struct spawner *spawner, struct slot *slot, int status,
 {
     MUST(slot->kind == SLOT_EXEC && !slot->is_leader_gone);
     slot->is_leader_gone = true;
-    slot->tree->is_leader_reaped = true;
+    tree_leader_reaped(&spawner->trees, slot->tree);
     slot->status = status;
     slot->usage = *usage;
     slot->stop_at = time_boot_ns();

@@ -23,7 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STRAYS_MAX = 1 << 22 }; /* more than the kernel has numbers */
+enum { PIDS_MAX = 1 << 22 }; /* more than the kernel has numbers */
 
 struct process {
     struct procfs_stat stat;
@@ -35,7 +35,8 @@ void trees_init(struct trees *trees, const struct cgroup_root *root)
 {
     *trees = (struct trees){.root = root, .self = getpid(), .session = getsid(0)};
     list_init(&trees->all);
-    map_init(&trees->stray_of_pid, STRAYS_MAX, 1);
+    map_init(&trees->stray_of_pid, PIDS_MAX, 1);
+    map_init(&trees->leaders, PIDS_MAX, 1);
     trees->children_fd = procfs_open_children();
 }
 
@@ -44,6 +45,7 @@ void trees_done(struct trees *trees)
     if (trees->children_fd >= 0)
         close(trees->children_fd);
     map_done(&trees->stray_of_pid);
+    map_done(&trees->leaders);
     free(trees->strays);
     free(trees->processes);
     *trees = (struct trees){.children_fd = -1};
@@ -63,6 +65,13 @@ void tree_begin(struct trees *trees, struct tree *tree, pid_t leader)
     tree->n_strays = 0;
     tree->born = ++trees->births;
     list_push_back(&trees->all, &tree->link);
+    MUST(map_put(&trees->leaders, (uint64_t)leader, 1) == 0);
+}
+
+void tree_leader_reaped(struct trees *trees, struct tree *tree)
+{
+    tree->is_leader_reaped = true;
+    map_remove(&trees->leaders, (uint64_t)tree->leader);
 }
 
 void tree_finish(struct trees *trees, struct tree *tree)
@@ -74,6 +83,8 @@ void tree_finish(struct trees *trees, struct tree *tree)
         }
     }
     list_remove(&tree->link);
+    if (!tree->is_leader_reaped)
+        map_remove(&trees->leaders, (uint64_t)tree->leader);
     tree->leader = 0;
     tree->n_strays = 0;
 }
@@ -86,12 +97,7 @@ static struct stray *find_stray(const struct trees *trees, pid_t pid)
 
 static bool is_leader(const struct trees *trees, pid_t pid)
 {
-    list_each (it, &trees->all) {
-        const struct tree *tree = list_entry(it, struct tree, link);
-        if (tree->leader == pid && !tree->is_leader_reaped)
-            return true;
-    }
-    return false;
+    return map_get(&trees->leaders, (uint64_t)pid) != 0;
 }
 
 void trees_reaped(struct trees *trees, pid_t pid)

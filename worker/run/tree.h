@@ -44,6 +44,7 @@ struct trees {
     struct stray *strays; /* owned */
     size_t n_strays, strays_capacity;
     struct map stray_of_pid;   /* place in strays, from 1 */
+    struct map leaders;        /* pids of those that are not reaped */
     struct process *processes; /* snapshot of /proc of this turn; owned */
     size_t n_processes, processes_capacity;
     bool has_snapshot;
@@ -61,6 +62,8 @@ void trees_turn(struct trees *trees);
 /* The tree of a child that was just started. The caller owns the tree and has set its cookie and
  * its group. */
 void tree_begin(struct trees *trees, struct tree *tree, pid_t leader);
+/* The leader was reaped. */
+void tree_leader_reaped(struct trees *trees, struct tree *tree);
 /* Forgets the tree; strays that it still has belong to nobody then. */
 void tree_finish(struct trees *trees, struct tree *tree);
 

@@ -132,6 +132,11 @@ static void test_spawner__death_is_told_to_the_agent(void **state)
     assert_true(run_next(fixture->rig.run, &ended) < 0);
     struct run_start start = {.token = 1, .slot = 1, .function = bytes_of_str("exec")};
     assert_true(run_start(fixture->rig.run, &start) < 0);
+    run_close(fixture->rig.run);
+    rig_open(&fixture->rig);
+    const struct rig_record *record =
+        rig_wait(&fixture->rig, rig_exec(&fixture->rig, 1, "/bin/true", NULL));
+    assert_int_equal(record->ended.state, STATE_OK);
 }
 
 static void test_spawner__close_ends_running_commands(void **state)
