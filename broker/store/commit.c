@@ -77,6 +77,7 @@ static int put_oldest(struct store *store, const struct fact_oldest *oldest)
     if (oldest->oldest <= shelf->oldest)
         return 0;
     shelf->oldest = oldest->oldest;
+    store->shelves.may_trim = true;
     return shelf_put_trim(store, shelf);
 }
 
@@ -212,16 +213,14 @@ static int put_cursor(struct store *store, const struct fact_cursor *cursor)
     return store_put(store, STMT_CURSOR_PUT, values, 3);
 }
 
+/* The record may be of a pool that is long gone: its id is kept as it was said. */
 static int put_audit(struct store *store, const struct fact_audit *audit)
 {
-    struct shelf *shelf = shelf_of(store, audit->pool);
-    if (!shelf)
-        return -ENOMEM;
     uint64_t sequence = ++store->audit_sequence;
     const struct value values[] = {
         number_u(sequence % STORE_AUDIT_MAX),
         number_u(sequence),
-        number(shelf->shelf),
+        number(audit->pool),
         number_u(audit->track_id),
         number(audit->attempt),
         number(audit->epoch),

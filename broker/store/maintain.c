@@ -200,11 +200,12 @@ static int clear_rows(struct store *store, struct shelf *shelf, bool *ret_done)
 
 static struct shelf *next_trim(struct store *store)
 {
-    for (size_t i = 0; i < store->shelves.n; i++) {
+    for (size_t i = 0; store->shelves.may_trim && i < store->shelves.n; i++) {
         struct shelf *shelf = &store->shelves.items[i];
         if (shelf->gone || shelf->trimmed_to < shelf->oldest)
             return shelf;
     }
+    store->shelves.may_trim = false;
     return NULL;
 }
 

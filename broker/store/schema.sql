@@ -120,7 +120,7 @@ CREATE TABLE cursor (
 CREATE TABLE audit (
     place INTEGER PRIMARY KEY,
     sequence INTEGER NOT NULL,
-    shelf INTEGER NOT NULL,
+    pool INTEGER NOT NULL,
     track_id INTEGER NOT NULL,
     attempt INTEGER NOT NULL,
     epoch INTEGER NOT NULL,

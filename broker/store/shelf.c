@@ -32,6 +32,13 @@ static uint32_t index_of(const struct shelves *shelves, const struct shelf *shel
     return (uint32_t)(shelf - shelves->items) + 1;
 }
 
+/* Makes the shelf's number lead to it. */
+static void place(struct shelves *shelves, struct shelf *shelf, uint32_t number)
+{
+    shelf->shelf = number;
+    MUST(map_put(&shelves->by_shelf, number, index_of(shelves, shelf)) == 0);
+}
+
 /* Makes the pool's id lead to this shelf. */
 static int attach(struct shelves *shelves, struct shelf *shelf)
 {
@@ -44,14 +51,18 @@ static void clear(struct shelves *shelves)
     shelves->n = 0;
     shelves->last_found = 0;
     shelves->next = 1;
+    shelves->may_trim = true;
     map_done(&shelves->by_pool);
+    map_done(&shelves->by_shelf);
     map_init(&shelves->by_pool, ROW_SHELF_MAX, 0);
+    map_init(&shelves->by_shelf, ROW_SHELF_MAX, 0);
 }
 
 void shelves_done(struct shelves *shelves)
 {
     free(shelves->items);
     map_done(&shelves->by_pool);
+    map_done(&shelves->by_shelf);
     *shelves = (struct shelves){0};
 }
 
@@ -66,10 +77,8 @@ struct shelf *shelf_find(struct shelves *shelves, uint32_t pool)
 
 struct shelf *shelf_by_number(struct shelves *shelves, uint32_t number)
 {
-    for (size_t i = 0; i < shelves->n; i++)
-        if (shelves->items[i].shelf == number)
-            return &shelves->items[i];
-    return NULL;
+    uint32_t found = map_get(&shelves->by_shelf, number);
+    return found != 0 ? &shelves->items[found - 1] : NULL;
 }
 
 /* 0 when all are taken. */
@@ -89,7 +98,7 @@ struct shelf *shelf_make(struct shelves *shelves, uint32_t pool)
     struct shelf *shelf = number > 0 ? append(shelves) : NULL;
     if (!shelf)
         return NULL;
-    shelf->shelf = number;
+    place(shelves, shelf, number);
     shelf->pool = pool;
     MUST(attach(shelves, shelf) == 0);
     return shelf;
@@ -100,14 +109,17 @@ void shelf_give_up(struct shelves *shelves, struct shelf *shelf)
     map_remove(&shelves->by_pool, shelf->pool);
     shelves->last_found = 0;
     shelf->gone = true;
+    shelves->may_trim = true;
 }
 
 void shelf_forget(struct shelves *shelves, struct shelf *shelf)
 {
     MUST(shelf->gone);
+    map_remove(&shelves->by_shelf, shelf->shelf);
     struct shelf *last = &shelves->items[shelves->n - 1];
     if (shelf != last) {
         *shelf = *last;
+        place(shelves, shelf, shelf->shelf);
         if (!shelf->gone)
             MUST(attach(shelves, shelf) == 0);
     }
@@ -140,7 +152,7 @@ static int read_pools(struct store *store, struct store_error *ret_error)
             sqlite3_reset(row);
             return store_fail_damaged(store, ret_error, "pool", number);
         }
-        shelf->shelf = (uint32_t)number;
+        place(shelves, shelf, (uint32_t)number);
         shelf->pool = (uint32_t)pool;
         shelf->written = true;
         shelf->head = totals.head;
@@ -179,7 +191,7 @@ static int read_trims(struct store *store, struct store_error *ret_error)
             sqlite3_reset(row);
             return store_fail_damaged(store, ret_error, "trim", number);
         }
-        shelf->shelf = (uint32_t)number;
+        place(shelves, shelf, (uint32_t)number);
         shelf->gone = gone;
         shelf->oldest = (uint64_t)oldest;
         shelf->trimmed_to = (uint64_t)trimmed_to;

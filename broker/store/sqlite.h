@@ -41,10 +41,12 @@ struct shelf {
 struct shelves {
     struct shelf *items;
     size_t n, capacity;
-    struct map by_pool; /* pool id -> index + 1 */
-    uint32_t last_pool; /* the one found last; its index + 1, 0 = none */
+    struct map by_pool;  /* pool id -> index + 1 */
+    struct map by_shelf; /* shelf -> index + 1, those that are gone too */
+    uint32_t last_pool;  /* the one found last; its index + 1, 0 = none */
     uint32_t last_found;
     uint32_t next; /* shelf for the next pool */
+    bool may_trim; /* false: nothing is given up that is not deleted yet */
 };
 
 /* The rows that a commit has gathered and not yet inserted (turn.c). */
