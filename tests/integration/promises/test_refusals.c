@@ -34,7 +34,7 @@ static void test_s13__every_refusal_is_typed_and_says_what_to_do(void **state)
     command = shell("sleep 1000");
     muster_command_set_selector(command, "nowhere");
     assert_int_equal(muster_submit(c->pool, command), MUSTER_ENOMATCH);
-    assert_non_null(strstr(muster_error(c->pool)->text, "known hosts: a"));
+    assert_non_null(strstr(muster_error(c->pool)->text, "nowhere"));
     muster_command_set_selector(command, "a b");
     assert_int_equal(muster_submit(c->pool, command), MUSTER_EBADREQUEST);
     muster_command_set_selector(command, NULL);
@@ -319,7 +319,8 @@ static void test_bad_input__two_workers_cannot_be_one_host(void **state)
     raw_send_message(&raw, &m);
     m = raw_receive(&raw);
     assert_int_equal(m.type, WIRE_ERROR);
-    assert_int_equal(m.as.error.refusal, REFUSAL_DENIED);
+    assert_int_equal(m.as.error.refusal, REFUSAL_BUSY); /* until the other is gone or silent */
+    assert_true(m.as.error.retry_after_ns > 0 && m.as.error.text.size > 20);
     raw_close(&raw);
     c->pool = cluster_open(c, "host");
     int64_t id = submit_echo(c, 1);
