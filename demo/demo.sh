@@ -102,7 +102,8 @@ run() {
 mkdir -m 700 "$top/run"
 mkdir "$top/store" "$top/lists" "$top/restored"
 for host in $hosts; do
-    mkdir -p "$top/$host/spool" "$top/$host/volumes"
+    mkdir -p "$top/$host/volumes"
+    mkdir -m 700 "$top/$host/spool"
 done
 
 export MUSTER_BROKER="ipc://$top/run/clients" NO_COLOR=1
