@@ -159,7 +159,8 @@ static void take_return(struct spawner *spawner, struct slot *slot, struct bytes
     struct bytes body;
     if (frame_head(payload, &head, sizeof head, &body) < 0 || !state_is_known(head.state) ||
         !reason_is_known(head.reason)) {
-        log_event(LEVEL_ERROR, "runner_talk", "slot=%u text=\"a frame is malformed\"", slot->number);
+        log_event(LEVEL_ERROR, "runner_talk", "slot=%u text=\"a frame is malformed\"",
+                  slot->number);
         kill(slot->runner.tree->leader, SIGKILL);
         return;
     }

@@ -276,14 +276,6 @@ static int prepare(struct launch *launch, struct spawner *spawner, struct slot *
     return error;
 }
 
-static int watch(struct launch *launch, struct spawner *spawner, struct slot *slot)
-{
-    int error = spawner_watch(spawner, slot->streams[SLOT_OUT].fd, SOURCE_OUT, slot->number, false);
-    if (error == 0)
-        error = spawner_watch(spawner, slot->streams[SLOT_ERR].fd, SOURCE_ERR, slot->number, false);
-    return error < 0 ? refuse_start(launch, error, "output pipe") : 0;
-}
-
 static int start_child(struct launch *launch, struct spawner *spawner, struct slot *slot,
                        pid_t *ret_pid)
 {
@@ -294,7 +286,8 @@ static int start_child(struct launch *launch, struct spawner *spawner, struct sl
     bool is_group_gone = error == -ENODEV || error == -ENOENT || error == -EBUSY;
     if (error < 0 && child.step == CHILD_CLONE && launch->spec.cgroup_fd >= 0 && is_group_gone) {
         /* Somebody removed or closed our group: the walk through /proc does without. */
-        log_event(LEVEL_WARN, "cgroup", "name=%s error=%s", slot->tree->group.name, log_errno(error));
+        log_event(LEVEL_WARN, "cgroup", "name=%s error=%s", slot->tree->group.name,
+                  log_errno(error));
         cgroup_close(&slot->tree->group, &spawner->root);
         launch->spec.cgroup_fd = -1;
         error = child_start(&launch->spec, ret_pid, &child);
@@ -312,8 +305,6 @@ int launch_exec(struct spawner *spawner, struct slot *slot, const struct message
                             .spec = {.stdin_fd = -1, .cgroup_fd = -1}};
     pid_t pid = 0;
     int error = prepare(&launch, spawner, slot, start, pool_name, body);
-    if (error == 0)
-        error = watch(&launch, spawner, slot);
     if (error == 0)
         error = start_child(&launch, spawner, slot, &pid);
     if (launch.spec.stdin_fd != spawner->null_fd)

@@ -148,8 +148,8 @@ static int open_all(struct spawner *spawner)
     if (error < 0)
         return error;
     error = options->no_cgroup ? -EOPNOTSUPP : cgroup_root_open(&spawner->root, spawner->cookie);
-    log_event(LEVEL_DEBUG, "tree_kill", "by=%s error=%s", spawner->root.path ? "cgroup" : "subreaper",
-              log_errno(error));
+    log_event(LEVEL_DEBUG, "tree_kill", "by=%s error=%s",
+              spawner->root.path ? "cgroup" : "subreaper", log_errno(error));
     if (options->spool_dir) {
         error = leftover_note(options->spool_dir, spawner->cookie, spawner->root.path);
         if (error < 0)

@@ -12,6 +12,7 @@
 #include "base/assert.h"
 #include "base/fs.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,9 @@ enum {
     READS_AT_END = 64   /* what a full pipe of the largest size holds */
 };
 
+/* The streams of a command that ends sooner are read at its end alone: two wake-ups less. A full
+ * pipe waits for so long once. */
+static const int64_t watch_after_ns = 3 * MUSTER_MS;
 static const int64_t survivor_poll_ns = 50 * MUSTER_MS;
 static const int64_t stall_check_min_ns = 100 * MUSTER_MS;
 
@@ -54,6 +58,8 @@ void slot_begin(struct spawner *spawner, struct slot *slot, enum slot_kind kind,
     slot->grace_ns = body->grace_ns > 0 ? body->grace_ns : spawner->options.grace_ns;
     slot->stall_ns = body->stall_timeout_ns;
     slot->throttled_ns = body->throttled_ns;
+    slot->is_watching = false;
+    slot->watch_at = time_add(slot->start_at, watch_after_ns);
     slot->is_leader_gone = false;
     slot->status = 0;
     memset(&slot->usage, 0, sizeof slot->usage);
@@ -170,6 +176,30 @@ static muster_time check_limits(struct spawner *spawner, struct slot *slot, must
     return next;
 }
 
+/* Puts the streams into the loop when it is time. Where the loop has no room for them they are read
+ * now and then. Returns when to look again. */
+static muster_time watch_streams(struct spawner *spawner, struct slot *slot, muster_time now)
+{
+    if (slot->is_watching || !has_streams(slot))
+        return MUSTER_NEVER;
+    if (now < slot->watch_at && !slot->is_leader_gone)
+        return slot->watch_at;
+    slot->is_watching = true;
+    for (int i = 0; i < SLOT_STREAMS; i++) {
+        int fd = slot->streams[i].fd;
+        enum spawner_source source = i == SLOT_OUT ? SOURCE_OUT : SOURCE_ERR;
+        int error = fd < 0 ? 0 : spawner_watch(spawner, fd, source, slot->number, false);
+        if (error < 0 && error != -EEXIST)
+            slot->is_watching = false;
+    }
+    if (slot->is_watching)
+        return MUSTER_NEVER;
+    for (int i = 0; i < SLOT_STREAMS; i++)
+        read_stream(spawner, slot, (enum slot_stream)i, READS_PER_TURN);
+    slot->watch_at = time_add(now, survivor_poll_ns);
+    return slot->watch_at;
+}
+
 /* The leader is gone: what is left? True when the attempt is over. */
 static bool is_over(struct spawner *spawner, struct slot *slot, muster_time now,
                     muster_time *ret_next)
@@ -223,6 +253,9 @@ void slot_step(struct spawner *spawner, struct slot *slot, muster_time now)
             report_call(spawner, slot, false);
         return;
     }
+    muster_time watch = watch_streams(spawner, slot, now);
+    if (watch < next)
+        next = watch;
     if (slot->ladder != LADDER_NONE && slot->ladder_at < next)
         next = slot->ladder_at;
     spawner_set_deadline(spawner, slot, next);

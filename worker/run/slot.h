@@ -54,6 +54,8 @@ struct slot {
     struct stream streams[SLOT_STREAMS];
     muster_time start_wall_ns, start_at, stop_at;
     int64_t timeout_ns, grace_ns, stall_ns, throttled_ns;
+    bool is_watching;     /* the streams are in the loop */
+    muster_time watch_at; /* when they are put there */
     bool is_leader_gone;
     int status; /* of wait4 */
     struct rusage usage;
