@@ -87,11 +87,12 @@ static int open_store(const char *url, const char *workdir, struct backend **ret
                       struct backend_error *ret_error)
 {
     const char *path = path_of(url);
+    char shown[256];
     if (!path || !path[0])
         return backend_fail(ret_error, BACKEND_GENERIC, BACKEND_FATAL,
                             "%s: a file: URL is file:///absolute/directory or "
                             "file:relative/directory",
-                            url);
+                            backend_url_redacted(url, shown, sizeof shown));
     struct file_store *store = calloc(1, sizeof *store);
     struct buffer root = BUFFER_EMPTY;
     char *decoded = strdup(path);
