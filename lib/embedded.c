@@ -32,8 +32,8 @@ static const muster_time start_ns = 30 * MUSTER_S; /* until the programs serve *
 static const muster_time quick_ns = 5 * MUSTER_S;  /* a shorter life is a quick death */
 static const muster_time restart_min_ns = 50 * MUSTER_MS;
 static const muster_time ask_ns = 5 * MUSTER_S;    /* for the answer to SHUTDOWN */
-static const muster_time leave_ns = 15 * MUSTER_S; /* … until both have gone by themselves */
-static const muster_time term_ns = 15 * MUSTER_S;  /* … after TERM */
+static const muster_time leave_ns = 10 * MUSTER_S; /* … until it has gone by itself */
+static const muster_time term_ns = 15 * MUSTER_S;  /* after TERM; a worker's grace fits in */
 
 struct embedded {
     struct child children[EMBEDDED_CHILDREN]; /* BROKER, WORKER */
@@ -310,11 +310,9 @@ int embedded_supervise(struct embedded *embedded, muster_time now, struct error 
 
 /* ---- end ------------------------------------------------------------------------------------ */
 
-/* By itself, by TERM, by KILL. True when it was not killed. */
-static bool end_child(struct child *child, bool expected)
+/* By TERM, by KILL. True when it was not killed. */
+static bool end_child(struct child *child)
 {
-    if (expected && child_wait(child, time_add(time_boot_ns(), leave_ns)))
-        return true;
     child_signal(child, SIGTERM);
     if (child_wait(child, time_add(time_boot_ns(), term_ns)))
         return true;
@@ -332,12 +330,14 @@ static void free_embedded(struct embedded *embedded)
     free(embedded);
 }
 
+/* `asked`: the broker is on its way out already. */
 static int end_all(struct embedded *embedded, bool asked, struct error *error)
 {
     int rc = MUSTER_OK;
-    /* The worker first: it ends what it runs and reports while the broker still listens. */
-    bool worker_clean = end_child(&embedded->children[WORKER], asked);
-    bool broker_clean = end_child(&embedded->children[BROKER], asked);
+    bool worker_clean = end_child(&embedded->children[WORKER]);
+    if (asked)
+        child_wait(&embedded->children[BROKER], time_add(time_boot_ns(), leave_ns));
+    bool broker_clean = end_child(&embedded->children[BROKER]);
     if (error && (embedded->broken || !broker_clean))
         rc = error_set(error, MUSTER_ESYSTEM,
                        "the private broker did not end cleanly; its store is kept in %s",

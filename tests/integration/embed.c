@@ -138,6 +138,7 @@ int embed_see(const muster_record *record, void *arg)
         .pos = record->pos,
         .track_id = record->track_id,
         .pid = record->pid,
+        .submitted_wall_ns = record->submitted_wall_ns,
         .start_wall_ns = record->start_wall_ns,
         .stop_wall_ns = record->stop_wall_ns,
         .state = record->state,

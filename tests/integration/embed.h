@@ -10,7 +10,7 @@ enum { EMBED_SEEN_MAX = 4096 };
 
 /* What was seen of a record: copies, so that it may be looked at later. */
 struct seen {
-    int64_t pos, track_id, pid, start_wall_ns, stop_wall_ns;
+    int64_t pos, track_id, pid, submitted_wall_ns, start_wall_ns, stop_wall_ns;
     int state, attempt, exit, signal, error_code;
     double run_s, waited_s, throttled_s;
     char host[64], log_prefix[64], reason[128], error[256], out[256], json[512];

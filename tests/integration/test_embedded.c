@@ -339,7 +339,7 @@ static void test_embedded__a_death_wakes_the_event_loop(void **state)
 static void test_embedded__a_store_that_keeps_its_broker_from_living_is_named(void **state)
 {
     struct embed *embed = *state;
-    char store[160] = "", path[256];
+    char store[160] = "", path[512];
     muster_options *options = embed_options(embed);
     embed_open(embed, "local:1", options);
     muster_options_free(options);
