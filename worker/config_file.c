@@ -1,8 +1,8 @@
 /*
  * config_file.c -- reads the configuration file (ZPL, through czmq's zconfig) as options.
  *
- * A file of its own because czmq.h brings in syslog.h, whose macros LEVEL_INFO … are not ours:
- * nothing here may log or name a level.
+ * A file of its own: nothing else of the worker sees czmq.h, which brings in half the system's
+ * names.
  */
 #include "worker/config_file.h"
 

@@ -18,7 +18,10 @@
 #include "worker/shell.h"
 #include "worker/spool_state.h"
 
-enum { MESSAGE_LEAST = 4096 };
+enum {
+    MESSAGE_LEAST = 4096,
+    RECORD_HEAD_MAX = 192 /* all of a packed record but its body, at most: 13 numbers, 2 lengths */
+};
 
 void egress_init(struct egress *egress)
 {
@@ -246,17 +249,14 @@ static int send_renew(struct worker *worker)
 }
 
 /* A record larger than the broker takes is shortened; the same way each time it is sent. */
-static struct wire_record_head fitting(struct worker *worker, const struct wire_record_head *record)
+static void shorten(struct worker *worker, struct wire_record_head *head, size_t room)
 {
-    struct wire_record_head head = *record;
-    size_t room = worker->egress.message_max - WIRE_ENVELOPE_MAX;
-    if (wire_record_head_size(&head) > room) {
-        size_t fixed = wire_record_head_size(&head) - head.body.size;
-        head.body = record_fit(head.body, room - fixed, &worker->scratch);
-        log_event(LEVEL_WARN, "record_shortened", "track_id=%llu bytes=%zu to=%zu",
-                  (unsigned long long)head.track_id, record->body.size, head.body.size);
-    }
-    return head;
+    size_t before = head->body.size;
+    if (wire_record_head_size(head) <= room)
+        return;
+    head->body = record_fit(head->body, room - RECORD_HEAD_MAX, &worker->scratch);
+    log_event(LEVEL_WARN, "record_shortened", "track_id=%llu bytes=%zu to=%zu",
+              (unsigned long long)head->track_id, before, head->body.size);
 }
 
 /* The next REPORT; *ret_to is how far the queue is sent with it. */
@@ -270,10 +270,12 @@ static uint32_t collect(struct worker *worker, struct wire_record_head *heads, s
         uint64_t handle = report_at(egress, i);
         if (!egress->is_queued[handle])
             continue;
-        heads[count] = fitting(worker, spool_record(worker->spool, handle));
-        size += wire_record_head_size(&heads[count]);
+        heads[count] = *spool_record(worker->spool, handle);
+        size += heads[count].body.size + RECORD_HEAD_MAX;
         if (size > room && count > 0)
             break;
+        if (size > room)
+            shorten(worker, &heads[count], room);
         count++;
     }
     *ret_to = i;

@@ -12,6 +12,19 @@
 
 enum { MESSAGES_PER_TURN = 256 };
 
+/* A peer that sends nonsense must not fill the log: at most one line a second about frames. */
+static bool may_complain(struct worker *worker, uint64_t *ret_untold)
+{
+    if (worker->now < worker->noise_until) {
+        worker->noise++;
+        return false;
+    }
+    *ret_untold = worker->noise;
+    worker->noise = 0;
+    worker->noise_until = time_add(worker->now, MUSTER_S);
+    return true;
+}
+
 static struct agent_id id_of(const struct wire_attempt *attempt)
 {
     return (struct agent_id){.pool = attempt->pool,
@@ -78,18 +91,21 @@ static void on_stop(struct worker *worker, const struct wire_stop *stop)
 
 static void on_error(struct worker *worker, const struct wire_refused *error)
 {
+    uint64_t untold;
     bool known = refusal_is_known(error->refusal);
     struct agent_event event = {.type = AGENT_EV_REFUSED};
     event.as.refused.retryable = known && refusal_is_retryable((enum refusal)error->refusal);
-    log_event(LEVEL_ERROR, "refused", "refusal=%s text=%s",
-              known ? refusal_name((enum refusal)error->refusal) : "UNKNOWN",
-              log_quote(error->text));
+    if (may_complain(worker, &untold))
+        log_event(LEVEL_ERROR, "refused", "refusal=%s text=%s untold=%llu",
+                  known ? refusal_name((enum refusal)error->refusal) : "UNKNOWN",
+                  log_quote(error->text), (unsigned long long)untold);
     worker_step(worker, &event);
 }
 
 static void on_message(struct worker *worker, const struct wire_message *message)
 {
     struct agent_event event = {0};
+    uint64_t untold;
     switch ((int)message->type) {
     case WIRE_COMMANDS:
         on_commands(worker, &message->as.commands);
@@ -124,7 +140,9 @@ static void on_message(struct worker *worker, const struct wire_message *message
                   log_quote(message->as.bye.why));
         break;
     default:
-        log_event(LEVEL_WARN, "unexpected", "message=%s", wire_type_name(message->type));
+        if (may_complain(worker, &untold))
+            log_event(LEVEL_WARN, "unexpected", "message=%s untold=%llu",
+                      wire_type_name(message->type), (unsigned long long)untold);
         return;
     }
     worker_step(worker, &event);
@@ -132,8 +150,10 @@ static void on_message(struct worker *worker, const struct wire_message *message
 
 static void on_unreadable(struct worker *worker, int r, const struct wire_error *error)
 {
-    log_event(LEVEL_ERROR, "unreadable", "error=%s text=%s", log_errno(r),
-              log_quote_str(error->text));
+    uint64_t untold;
+    if (may_complain(worker, &untold))
+        log_event(LEVEL_ERROR, "unreadable", "error=%s text=%s untold=%llu", log_errno(r),
+                  log_quote_str(error->text), (unsigned long long)untold);
     if (r != -EPROTONOSUPPORT)
         return;
     struct agent_event event = {.type = AGENT_EV_REFUSED};
@@ -161,11 +181,9 @@ bool ingress_drain(struct worker *worker)
                             &error);
             if (r == 0)
                 on_message(worker, &message);
-            else
-                on_unreadable(worker, r, &error);
-        } else {
-            log_event(LEVEL_ERROR, "receive", "error=%s", log_errno(r));
         }
+        if (r < 0)
+            on_unreadable(worker, r, &error);
         zmq_msg_close(&frame);
     }
     return false;

@@ -67,7 +67,9 @@ struct worker {
     bool was_welcomed; /* for the log: by the session in progress */
     muster_time away_since, complain_at;
     int64_t complain_ns;
-    bool is_over; /* EXIT */
+    muster_time noise_until; /* complaints about frames are kept to one a second */
+    uint64_t noise;          /* … this many were not told */
+    bool is_over;            /* EXIT */
     int exit_status;
 };
 

@@ -387,7 +387,8 @@ static int open_fds(struct worker *worker)
     if (config->die_with > 0) {
         worker->host_fd = poll_process_open((int)config->die_with);
         if (worker->host_fd < 0) {
-            log_event(LEVEL_ERROR, "die_with", "pid=%llu error=%s text=\"there is no such process\"",
+            log_event(LEVEL_ERROR, "die_with",
+                      "pid=%llu error=%s text=\"there is no such process\"",
                       (unsigned long long)config->die_with, log_errno(worker->host_fd));
             return WORKER_EXIT_FAILED;
         }
@@ -420,7 +421,6 @@ static int open_worker(struct worker *worker)
         return status;
     worker->context = sock_context_new();
     MUST(worker->context != NULL);
-    tell_inherited(worker);
     return 0;
 }
 
@@ -459,6 +459,7 @@ static void log_start(const struct worker *worker)
 static int serve(struct worker *worker)
 {
     log_start(worker);
+    tell_inherited(worker);
     worker->complain_at = MUSTER_NEVER;
     while (!worker->is_over)
         turn(worker);

@@ -101,8 +101,10 @@ static void bye(struct agent *agent, bool end)
 
 static void reconnected(struct agent *agent)
 {
-    if (agent->session == SESSION_GREETING || agent->session == SESSION_SERVING)
-        session_hello(agent);
+    if (agent->session != SESSION_GREETING && agent->session != SESSION_SERVING)
+        return;
+    agent->heard = agent->now; /* the new connection gets its own time to answer */
+    session_hello(agent);
 }
 
 static void spool(struct agent *agent, bool full)

@@ -265,20 +265,21 @@ void work_return_all(struct agent *agent)
         give_back(agent, attempt);
 }
 
-/* Re-runnable ones that wait are not listed in the next HELLO: they never started. */
-static void discard_rerunnable(struct agent *agent, enum attempt_kind kind)
+/* Re-runnable ones that wait are given back: a HELLO may have listed them already, or no HELLO may
+ * come. */
+static void return_rerunnable(struct agent *agent, enum attempt_kind kind)
 {
     list_each_safe (link, after, &agent->attempts.kinds[kind].all) {
         struct attempt *attempt = list_entry(link, struct attempt, link);
         if (attempt->rerunnable)
-            discard_unstarted(agent, attempt);
+            give_back(agent, attempt);
     }
 }
 
 void work_cut_off(struct agent *agent)
 {
-    discard_rerunnable(agent, ATTEMPT_WAITING);
-    discard_rerunnable(agent, ATTEMPT_BLOCKED);
+    return_rerunnable(agent, ATTEMPT_WAITING);
+    return_rerunnable(agent, ATTEMPT_BLOCKED);
     list_each (link, &agent->attempts.kinds[ATTEMPT_RUNNING].all) {
         struct attempt *attempt = list_entry(link, struct attempt, link);
         if (attempt->rerunnable)

@@ -152,21 +152,34 @@ static void on_renew(struct desk *desk, const struct wire_renew *renew)
     for (uint32_t i = 0; i < renew->n_returned; i++)
         buffer_append(&desk->returned, &renew->returned[i], sizeof renew->returned[i]);
     desk->renewals++;
+    desk->credit = renew->credit;
     if (!desk->is_mute)
         desk_send(desk, &pong);
 }
 
-void desk_receive(struct desk *desk, struct wire_message *ret_message)
+static void receive_message(struct desk *desk, struct wire_message *ret_message)
 {
     struct wire_error error;
+    receive_frame(desk);
+    arena_reset(&desk->arena);
+    if (wire_decode(desk->frame.data, desk->frame.size, &desk->arena, ret_message, &error) < 0)
+        fail_msg("%s", error.text);
+    if (ret_message->type == WIRE_RENEW)
+        on_renew(desk, &ret_message->as.renew);
+}
+
+void desk_receive(struct desk *desk, struct wire_message *ret_message)
+{
     do {
-        receive_frame(desk);
-        arena_reset(&desk->arena);
-        if (wire_decode(desk->frame.data, desk->frame.size, &desk->arena, ret_message, &error) < 0)
-            fail_msg("%s", error.text);
-        if (ret_message->type == WIRE_RENEW)
-            on_renew(desk, &ret_message->as.renew);
+        receive_message(desk, ret_message);
     } while (ret_message->type == WIRE_RENEW);
+}
+
+void desk_renewal(struct desk *desk)
+{
+    struct wire_message message;
+    receive_message(desk, &message);
+    assert_string_equal(wire_type_name(message.type), "RENEW");
 }
 
 void desk_expect(struct desk *desk, enum wire_type type, struct wire_message *ret_message)

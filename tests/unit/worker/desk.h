@@ -21,12 +21,13 @@ struct desk {
     char route[64];
     size_t route_bytes;
     pid_t workers[DESK_WORKERS_MAX];
-    int current; /* which of them is meant */
+    int current;          /* which of them is meant */
     int log_fd, ready_fd; /* read ends */
     struct arena arena;   /* of the last message */
     struct buffer frame;
     uint64_t lease_ms, renew_ms;
     uint32_t renewals;      /* PONGs given */
+    uint32_t credit;        /* as the last RENEW said */
     bool is_mute;           /* gives none */
     struct buffer returned; /* struct wire_attempt of the RENEWs */
 };
@@ -44,6 +45,8 @@ int desk_wait(struct desk *desk);
 
 /* The next message, of whatever type but RENEW, which is answered by PONG; fails after a minute. */
 void desk_receive(struct desk *desk, struct wire_message *ret_message);
+/* The next message, which must be a RENEW. */
+void desk_renewal(struct desk *desk);
 /* The next message, which must be of this type. */
 void desk_expect(struct desk *desk, enum wire_type type, struct wire_message *ret_message);
 void desk_send(struct desk *desk, const struct wire_message *message);

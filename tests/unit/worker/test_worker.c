@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -366,18 +367,17 @@ static void test_worker__cut_off_ends_what_may_run_elsewhere(void **state)
     assert_int_equal(message.as.worker_hello.attempts[1].phase, WIRE_PHASE_GONE);
 }
 
-static void test_worker__a_thousand_echoes_come_back_in_order(void **state)
+static void send_echoes(struct desk *desk, uint32_t count)
 {
-    enum { COUNT = 1000 };
-    struct desk *desk = *state;
-    struct wire_message message;
-    static struct wire_hand_out hand_outs[COUNT];
     struct wire_value value = {.kind = WIRE_VALUE_STRING, .data = bytes_of_str("payload")};
     struct wire_command_body body = {.args = &value, .n_args = 1};
+    struct wire_hand_out *hand_outs = calloc(count, sizeof *hand_outs);
+    struct wire_message message = {.type = WIRE_COMMANDS};
     uint8_t packed[64];
     size_t size = wire_command_body_size(&body);
+    assert_non_null(hand_outs);
     wire_command_body_encode(&body, packed, size);
-    for (uint32_t i = 0; i < COUNT; i++)
+    for (uint32_t i = 0; i < count; i++)
         hand_outs[i] = (struct wire_hand_out){.pool = 1,
                                               .attempt = 1,
                                               .track_id = i + 1,
@@ -385,18 +385,129 @@ static void test_worker__a_thousand_echoes_come_back_in_order(void **state)
                                               .function = bytes_of_str("echo"),
                                               .body = bytes_of(packed, size),
                                               .pool_name = bytes_of_str("p")};
-    desk_hire(desk, NULL);
-    desk_welcome(desk, &message);
-    message = (struct wire_message){.type = WIRE_COMMANDS};
-    message.as.commands.commands = hand_outs;
-    message.as.commands.n_commands = COUNT;
-    desk_send(desk, &message);
-    for (uint64_t next = 1; next <= COUNT;) {
+    for (uint32_t i = 0; i < count; i += 1000) {
+        message.as.commands.commands = hand_outs + i;
+        message.as.commands.n_commands = count - i < 1000 ? count - i : 1000;
+        desk_send(desk, &message);
+    }
+    free(hand_outs);
+}
+
+/* REPORTs until the records 1 … count have come, in order. */
+static void expect_echoes(struct desk *desk, uint32_t count)
+{
+    struct wire_message message;
+    for (uint64_t next = 1; next <= count;) {
         desk_expect(desk, WIRE_REPORT, &message);
         for (uint32_t i = 0; i < message.as.report.n_records; i++) {
             assert_int_equal(message.as.report.records[i].track_id, next++);
             assert_int_equal(message.as.report.records[i].state, STATE_OK);
         }
+    }
+}
+
+static void test_worker__a_thousand_echoes_come_back_in_order(void **state)
+{
+    struct desk *desk = *state;
+    struct wire_message message;
+    desk_hire(desk, NULL);
+    desk_welcome(desk, &message);
+    send_echoes(desk, 1000);
+    expect_echoes(desk, 1000);
+}
+
+static void test_worker__many_unacknowledged_records_make_a_hello_in_parts(void **state)
+{
+    enum { COUNT = WIRE_ATTEMPTS_MAX + 900 };
+    struct desk *desk = *state;
+    struct wire_message message;
+    desk->renew_ms = 500;
+    desk_hire(desk, NULL);
+    desk_welcome(desk, &message);
+    send_echoes(desk, COUNT);
+    expect_echoes(desk, COUNT);
+    desk_restart(desk);
+    desk_expect(desk, WIRE_WORKER_HELLO, &message);
+    assert_int_equal(message.as.worker_hello.part, 0);
+    assert_true(message.as.worker_hello.more);
+    assert_int_equal(message.as.worker_hello.n_attempts, WIRE_ATTEMPTS_MAX);
+    desk_welcome(desk, &message);
+    assert_int_equal(message.as.worker_hello.part, 1);
+    assert_false(message.as.worker_hello.more);
+    assert_int_equal(message.as.worker_hello.n_attempts, 900);
+    expect_echoes(desk, COUNT);
+}
+
+static void test_worker__full_disk_gives_back_and_recovers(void **state)
+{
+    struct desk *desk = *state;
+    struct wire_message message;
+    struct wire_record_body body;
+    struct rlimit all, none;
+    desk->renew_ms = 200;
+    desk_hire(desk, NULL);
+    desk_welcome(desk, &message);
+    desk_exec(desk, 1, "exit 0");
+    struct wire_record_head head = desk_record(desk, &body);
+    assert_int_equal(head.state, STATE_OK);
+    assert_int_equal(prlimit(desk->workers[0], RLIMIT_FSIZE, NULL, &all), 0);
+    none = (struct rlimit){.rlim_cur = 16, .rlim_max = all.rlim_max};
+    assert_int_equal(prlimit(desk->workers[0], RLIMIT_FSIZE, &none, NULL), 0);
+    /* The note that it starts cannot be written: it does not start. */
+    desk_exec(desk, 2, "exit 0");
+    while (desk->returned.size == 0 || desk->credit != 0)
+        desk_renewal(desk);
+    const struct wire_attempt *returned = (const void *)desk->returned.data;
+    assert_int_equal(returned[0].track_id, 2);
+    assert_int_equal(prlimit(desk->workers[0], RLIMIT_FSIZE, &all, NULL), 0);
+    while (desk->credit == 0)
+        desk_renewal(desk);
+    desk_exec(desk, 3, "exit 0");
+    assert_int_equal(desk_record(desk, &body).track_id, 3);
+}
+
+static void test_worker__file_and_command_line_agree(void **state)
+{
+    struct desk *desk = *state;
+    struct wire_message hello;
+    char path[96], text[] = "host = from-file\nlabel = role=db\nslots = 3\ntransient = true\n";
+    snprintf(path, sizeof path, "%s/worker.conf", desk->dir);
+    assert_int_equal(fs_write_file_atomic(path, text, strlen(text), 0600), 0);
+    /* The desk gives --host and --slots itself: they win. */
+    desk_hire(desk, (const char *[]){"--config", path, NULL});
+    desk_welcome(desk, &hello);
+    assert_true(bytes_equal_str(hello.as.worker_hello.host, "desk-host"));
+    assert_int_equal(hello.as.worker_hello.slots, 2);
+    assert_true(hello.as.worker_hello.transient);
+    assert_int_equal(hello.as.worker_hello.n_labels, 1);
+}
+
+struct usage_case {
+    const char *const args[4];
+    const char *says;
+};
+
+static void test_worker__wrong_usage_is_explained(void **state)
+{
+    static const struct usage_case CASES[] = {
+        {{"--slot", "3"}, "unknown option --slot, did you mean --slots?"},
+        {{"--slots", "0"}, "--slots"},
+        {{"--label", "db"}, "a label is KEY=VALUE, such as role=db"},
+        {{"--host", "two words"}, "cannot be used: a host is 1 to"},
+        {{"--workdir", "/nowhere/at/all"}, "--workdir /nowhere/at/all: No such file or directory"},
+        {{"--broker", "udp://x"}, "udp://x"},
+        {{"--config", "/nowhere.conf"}, "cannot read the configuration file /nowhere.conf"},
+        {{"serve"}, "unexpected \"serve\": muster-worker takes options only"},
+        {{"--die-with", "1073741823"}, "there is no such process"},
+    };
+    struct desk *desk = *state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        char log[4096] = {0};
+        desk_hire(desk, CASES[i].args);
+        assert_int_equal(desk_wait(desk), 125);
+        assert_true(fs_read_all(desk->log_fd, log, sizeof log - 1) > 0);
+        if (!strstr(log, CASES[i].says))
+            fail_msg("%s: %s", CASES[i].args[0], log);
     }
 }
 
@@ -418,6 +529,10 @@ int main(void)
         TEST(test_worker__ends_with_its_host_process),
         TEST(test_worker__cut_off_ends_what_may_run_elsewhere),
         TEST(test_worker__a_thousand_echoes_come_back_in_order),
+        TEST(test_worker__many_unacknowledged_records_make_a_hello_in_parts),
+        TEST(test_worker__full_disk_gives_back_and_recovers),
+        TEST(test_worker__file_and_command_line_agree),
+        TEST(test_worker__wrong_usage_is_explained),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
