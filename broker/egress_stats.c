@@ -31,6 +31,7 @@ struct scan {
     struct prefix_usage *usage;
     size_t n_usage;
     uint32_t left; /* of this slice */
+    bool whole;
 };
 
 static void scan_free(struct scan *scan)
@@ -107,7 +108,9 @@ static struct wire_stats_reply stats_now(const struct egress *e, const struct co
                                      .peak_in_queue = s->totals->peak_in_queue};
 }
 
-static int start_scan(struct egress *e, const struct send *send)
+/* `whole`: what the reply needs is not a prefix, but the usage that an earlier run of the broker
+ * left. */
+static int start_scan(struct egress *e, const struct send *send, uint64_t last_index, bool whole)
 {
     struct wire_error error = {.refusal = REFUSAL_BUSY, .request = send->request};
     struct scan *scan = e->n_scans < SCANS_MAX ? calloc(1, sizeof *scan) : NULL;
@@ -119,34 +122,45 @@ static int start_scan(struct egress *e, const struct send *send)
     scan->peer = send->peer;
     scan->request = send->request;
     scan->pool = send->pool;
-    scan->last_index = send->as.stats.last_index;
-    scan->next = e->scans;
-    e->scans = scan;
+    scan->last_index = last_index;
+    scan->whole = whole;
+    struct scan **last = &e->scans;
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = scan;
     e->n_scans++;
     return 0;
+}
+
+static void send_whole(struct egress *e, peer_id peer, uint64_t request, uint32_t pool,
+                       const struct core_pool_stats *stats)
+{
+    struct wire_message m = {.type = WIRE_STATS_REPLY};
+    struct usages usages = {
+        .egress = e, .list = arena_alloc(&e->intake->arena, WIRE_USAGES_MAX * sizeof *usages.list)};
+    core_pool_usage(e->core, pool, add_usage, &usages);
+    m.as.stats_reply = stats_now(e, stats, request);
+    m.as.stats_reply.count = stats->totals->head;
+    m.as.stats_reply.time = spread_of(&stats->totals->run);
+    m.as.stats_reply.waited = spread_of(&stats->totals->waited);
+    m.as.stats_reply.throttle = spread_of(&stats->totals->throttle);
+    m.as.stats_reply.pool_usage = usages.list;
+    m.as.stats_reply.n_pool_usage = usages.n;
+    m.as.stats_reply.ended = stats->totals->ended + STATE_OK;
+    m.as.stats_reply.n_ended = STATE_COUNT - STATE_OK;
+    egress_send(e, peer, &m);
 }
 
 int egress_stats(struct egress *e, const struct send *send)
 {
     struct core_pool_stats stats;
-    struct wire_message m = {.type = WIRE_STATS_REPLY};
     if (!core_pool_stats(e->core, send->pool, &stats))
         return 0;
     if (!send->as.stats.all && send->as.stats.last_index < stats.totals->head)
-        return start_scan(e, send);
-    struct usages usages = {
-        .egress = e, .list = arena_alloc(&e->intake->arena, WIRE_USAGES_MAX * sizeof *usages.list)};
-    core_pool_usage(e->core, send->pool, add_usage, &usages);
-    m.as.stats_reply = stats_now(e, &stats, send->request);
-    m.as.stats_reply.count = stats.totals->head;
-    m.as.stats_reply.time = spread_of(&stats.totals->run);
-    m.as.stats_reply.waited = spread_of(&stats.totals->waited);
-    m.as.stats_reply.throttle = spread_of(&stats.totals->throttle);
-    m.as.stats_reply.pool_usage = usages.list;
-    m.as.stats_reply.n_pool_usage = usages.n;
-    m.as.stats_reply.ended = stats.totals->ended + STATE_OK;
-    m.as.stats_reply.n_ended = STATE_COUNT - STATE_OK;
-    egress_send(e, send->peer, &m);
+        return start_scan(e, send, send->as.stats.last_index, false);
+    if (stats.usage_from > 0)
+        return start_scan(e, send, stats.usage_from, true);
+    send_whole(e, send->peer, send->request, send->pool, &stats);
     return 0;
 }
 
@@ -154,7 +168,7 @@ static int scan_record(void *ctx, const struct store_record *record)
 {
     struct scan *scan = ctx;
     const struct fact_recorded *f = &record->fact;
-    if (scan->count == scan->last_index)
+    if (f->pos > scan->last_index)
         return 1;
     scan->at = f->pos;
     scan->count++;
@@ -185,6 +199,14 @@ static void scan_answer(struct egress *e, const struct scan *scan)
     struct wire_message m = {.type = WIRE_STATS_REPLY};
     if (!core_pool_stats(e->core, scan->pool, &stats))
         return;
+    if (scan->whole) {
+        for (size_t i = 0; i < scan->n_usage && stats.usage_from > 0; i++)
+            core_usage_add(e->core, scan->pool, scan->usage[i].host, scan->usage[i].slot,
+                           scan->usage[i].count);
+        core_usage_done(e->core, scan->pool);
+        send_whole(e, scan->peer, scan->request, scan->pool, &stats);
+        return;
+    }
     struct usages usages = {
         .egress = e, .list = arena_alloc(&e->intake->arena, WIRE_USAGES_MAX * sizeof *usages.list)};
     for (size_t i = 0; i < scan->n_usage; i++)
@@ -215,7 +237,7 @@ bool egress_scan(struct egress *e, int *ret_error)
         *ret_error = (int)seen;
         return false;
     }
-    if (scan->count == scan->last_index || scan->left > 0) {
+    if (scan->at >= scan->last_index || scan->left > 0) {
         scan_answer(e, scan);
         e->scans = scan->next;
         e->n_scans--;

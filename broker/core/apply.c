@@ -113,7 +113,7 @@ static void apply_recorded(struct core *core, const struct fact_recorded *r)
         spread_add(&totals->run, r->run_ns);
         spread_add(&totals->waited, r->waited_ns);
         spread_add(&totals->throttle, r->throttled_ns);
-        usage_add(core, pool_index, r->host, r->slot);
+        usage_add(core, pool_index, r->host, r->slot, 1);
     }
     retain_note(core, pool, bytes, r->recorded_wall_ns);
     command_move(core, index, PLACE_FINAL, r->state);

@@ -144,6 +144,9 @@ void core_start(struct core *core, uint32_t epoch, uint64_t log_id, muster_time 
     for (uint32_t w = slab_next(workers, 0); w != 0; w = slab_next(workers, w))
         if (worker_at(&core->roster, w)->n_held > 0)
             lease_renew(core, w);
+    const struct slab *pools = &core->pools.items;
+    for (uint32_t i = slab_next(pools, 0); i != 0; i = slab_next(pools, i))
+        pool_at(&core->pools, i)->usage_from = pool_at(&core->pools, i)->totals.head;
     retain_start(core);
     batches_end_turn(core);
     clients_end_turn(core);

@@ -412,12 +412,17 @@ struct core_pool_stats {
     const struct pool_totals *totals;
     uint64_t held, queued, running, ok_to, final_to;
     uint32_t hosts, slots; /* of connected workers that serve this pool */
+    uint64_t usage_from;   /* core_pool_usage does not count the records up to this position */
 };
 bool core_pool_stats(const struct core *core, uint32_t pool, struct core_pool_stats *ret);
 /* Records per log prefix ("host/slot"): calls back once per prefix. */
 void core_pool_usage(const struct core *core, uint32_t pool,
                      void (*each)(void *ctx, struct bytes host, uint32_t slot, uint64_t count),
                      void *ctx);
+/* What an earlier run of the broker recorded, counted by egress from the store up to usage_from:
+ * once per prefix, then done. Statistics only: the one thing that egress tells the core. */
+void core_usage_add(struct core *core, uint32_t pool, uint32_t host, uint32_t slot, uint64_t count);
+void core_usage_done(struct core *core, uint32_t pool);
 
 struct core_command_row {
     uint64_t track_id, batch, body_of;

@@ -142,7 +142,7 @@ static uint64_t usage_key(uint32_t pool, uint32_t host, uint32_t slot)
     return (uint64_t)pool << 37 | (uint64_t)host << 13 | slot;
 }
 
-void usage_add(struct core *core, uint32_t pool, uint32_t host, uint32_t slot)
+void usage_add(struct core *core, uint32_t pool, uint32_t host, uint32_t slot, uint64_t count)
 {
     if (slot > 0x1fff)
         return; /* no worker has so many */
@@ -156,7 +156,7 @@ void usage_add(struct core *core, uint32_t pool, uint32_t host, uint32_t slot)
         *(struct usage *)slab_at(&core->usages, index) =
             (struct usage){.pool = pool, .host = host, .slot = slot};
     }
-    ((struct usage *)slab_at(&core->usages, index))->count++;
+    ((struct usage *)slab_at(&core->usages, index))->count += count;
 }
 
 void usage_drop_pool(struct core *core, uint32_t pool)

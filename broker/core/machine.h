@@ -210,7 +210,7 @@ void command_lease(struct core *core, uint32_t index, uint32_t worker, uint32_t 
 struct worker *command_holder(const struct core *core, const struct command *c,
                               uint32_t *ret_index);
 
-void usage_add(struct core *core, uint32_t pool, uint32_t host, uint32_t slot);
+void usage_add(struct core *core, uint32_t pool, uint32_t host, uint32_t slot, uint64_t count);
 void usage_drop_pool(struct core *core, uint32_t pool);
 
 /* ---- the handlers of events ----------------------------------------------------------------- */

@@ -33,6 +33,7 @@ struct pool {
     int64_t made_wall_ns, used_wall_ns;
     struct pool_totals totals;
     uint64_t counts[LIVE_STATES];
+    uint64_t usage_from; /* the head at the start of this run until usage is whole; then 0 */
     struct page_list pages;
     struct list clients; /* struct client.of_pool */
     struct list readers; /* waiting READs */

@@ -30,7 +30,8 @@ bool core_pool_stats(const struct core *core, uint32_t pool_id, struct core_pool
                                     .queued = pool->counts[STATE_QUEUED],
                                     .running = pool->counts[STATE_RUNNING],
                                     .ok_to = pool_ok_to(core, index),
-                                    .final_to = pool_final_to(core, index)};
+                                    .final_to = pool_final_to(core, index),
+                                    .usage_from = pool->usage_from};
     for (uint32_t w = slab_next(workers, 0); w != 0; w = slab_next(workers, w)) {
         const struct worker *worker = worker_at(&core->roster, w);
         bool serves = worker->pools.n == 0 || name_set_has(&worker->pools, pool->name);
@@ -52,6 +53,21 @@ void core_pool_usage(const struct core *core, uint32_t pool_id,
         if (usage->pool == index)
             each(ctx, name_text(core, usage->host), usage->slot, usage->count);
     }
+}
+
+void core_usage_add(struct core *core, uint32_t pool_id, uint32_t host, uint32_t slot,
+                    uint64_t count)
+{
+    uint32_t index = pool_find(&core->pools, pool_id);
+    if (index != 0)
+        usage_add(core, index, host, slot, count);
+}
+
+void core_usage_done(struct core *core, uint32_t pool_id)
+{
+    uint32_t index = pool_find(&core->pools, pool_id);
+    if (index != 0)
+        pool_at(&core->pools, index)->usage_from = 0;
 }
 
 /* ---- commands ------------------------------------------------------------------------------- */
