@@ -62,7 +62,7 @@ struct turn_request {
 /* What a submission comes to, between its check and its commit. */
 struct plan {
     uint32_t function, selector; /* name ids; 0: to be interned, or none */
-    uint32_t like;               /* the same function and selector as this one, + 1 */
+    bool is_like_last;           /* the same function and selector as the one before */
     uint32_t hosts;              /* `each`: commands that it makes */
 };
 

@@ -223,6 +223,7 @@ static bool check_each(struct submit *s)
         if (last != NULL && bytes_equal(last->function, e->function) &&
             bytes_equal(last->selector, e->selector)) {
             *plan = s->core->plans[i - 1];
+            plan->is_like_last = true;
             continue;
         }
         if (!check_function(s, e, i, plan) || !check_selector(s, e, i, plan))
@@ -249,6 +250,8 @@ static bool check_room(struct submit *s)
     uint64_t new_classes = 0;
     for (uint32_t i = 0; i < e->n_submissions; i++) {
         const struct plan *plan = &core->plans[i];
+        if (plan->is_like_last)
+            continue;
         new_names += plan->function == 0 ? 1 : 0;
         new_names += plan->selector == 0 && e->submissions[i].selector.size > 0 ? 1 : 0;
         struct class_key key = {

@@ -1,0 +1,221 @@
+/* SUBMIT: what is refused, and how it is said (S1, S13). */
+#include "tests/unit/core/scene.h"
+
+static struct scene *with_worker(void **state)
+{
+    struct scene *s = *state;
+    worker(s, 101, "web1", 1);
+    hello(s, 1, 11, "work");
+    turn(s);
+    return s;
+}
+
+/* S3: track_ids are 1, 2, 3 … per pool. */
+static void test_submit__ids_are_dense_from_one(void **state)
+{
+    struct scene *s = with_worker(state);
+    struct submission three[3] = {{0}, {0}, {0}};
+    submit(s, 1, 1, 0);
+    submit_all(s, 1, 2, 0, three, 3);
+    assert_int_equal(sent(s, SEND_SUBMITTED, 1, 0)->as.submitted.first, 1);
+    assert_int_equal(sent(s, SEND_SUBMITTED, 1, 1)->as.submitted.first, 2);
+    assert_int_equal(sent(s, SEND_SUBMITTED, 1, 1)->as.submitted.count, 3);
+    turn(s);
+    restart(s);
+    hello(s, 1, 11, "work");
+    submit(s, 1, 3, 2);
+    assert_int_equal(sent(s, SEND_SUBMITTED, 1, 0)->as.submitted.first, 5);
+    turn(s);
+}
+
+/* S13: all or nothing, and the refusal names the one that is wrong. */
+static void test_submit__one_wrong_command_refuses_all(void **state)
+{
+    struct scene *s = with_worker(state);
+    struct submission list[3] = {{0}, {.selector = "web1 web2"}, {0}};
+    submit_all(s, 1, 1, 0, list, 3);
+    assert_refused(s, REFUSAL_BAD_REQUEST, "character 6");
+    assert_int_equal(sent(s, SEND_ERROR, 1, 0)->as.error.index, 1);
+    turn(s);
+    assert_int_equal(vault_live(s->vault), 0);
+    assert_int_equal(stats_of(s).totals->next_track_id, 1);
+}
+
+/* S13: NO_MATCH says which hosts there are. */
+static void test_submit__a_selector_that_no_known_host_matches(void **state)
+{
+    struct scene *s = with_worker(state);
+    submit_this(s, 1, 1, (struct submission){.selector = "db1"});
+    assert_refused(s, REFUSAL_NO_MATCH, "Known hosts: web1.");
+    submit_this(s, 1, 1, (struct submission){.selector = "role=db", .each = true});
+    turn(s);
+    assert_int_equal(count_sent(s, SEND_ERROR, 1), 2);
+}
+
+/* S13: a host that is away is known still. */
+static void test_submit__a_host_that_is_away_is_known(void **state)
+{
+    struct scene *s = with_worker(state);
+    simple(s, EVENT_GONE, 101);
+    submit_this(s, 1, 1, (struct submission){.selector = "web1"});
+    turn(s);
+    assert_int_equal(state_of(s, 1), STATE_HELD);
+    assert_int_equal(hold_of(s, 1), HOLD_NO_HOST);
+}
+
+static void test_submit__a_function_that_nobody_ever_offered(void **state)
+{
+    struct scene *s = with_worker(state);
+    submit_this(s, 1, 1, (struct submission){.function = "ehco"});
+    assert_refused(s, REFUSAL_UNKNOWN_FUNCTION, "\"ehco\"");
+    turn(s);
+}
+
+/* A broker may be started before its first worker. */
+static void test_submit__before_the_first_worker_any_function_is_held(void **state)
+{
+    struct scene *s = *state;
+    hello(s, 1, 11, "work");
+    submit(s, 1, 1, 0);
+    assert_int_equal(count_sent(s, SEND_SUBMITTED, 1), 1);
+    submit_this(s, 1, 2, (struct submission){.selector = "web1"});
+    assert_refused(s, REFUSAL_NO_MATCH, "No host is known yet");
+    turn(s);
+    assert_int_equal(hold_of(s, 1), HOLD_NO_HOST);
+    worker(s, 101, "web1", 1);
+    turn(s);
+    assert_handed_out(s, 101, 1, 1);
+}
+
+/* S13: the queue is bounded; what was accepted stays. */
+static void test_submit__a_full_queue_refuses_and_keeps_what_it_has(void **state)
+{
+    struct core_limits limits = scene_limits();
+    struct submission three[3] = {{0}, {0}, {0}};
+    limits.commands_max = 3;
+    struct scene *s = scene_new(&limits);
+    (void)state;
+    hello(s, 1, 11, "work");
+    submit(s, 1, 1, 0);
+    submit_all(s, 1, 2, 0, three, 3);
+    assert_refused(s, REFUSAL_QUEUE_FULL, "full");
+    assert_int_equal(sent(s, SEND_ERROR, 1, 0)->as.error.limit, 3);
+    submit_all(s, 1, 3, 0, three, 2);
+    turn(s);
+    assert_int_equal(stats_of(s).held, 3);
+    scene_free(s);
+}
+
+/* S14: decided before a command is accepted; recovers by itself. */
+static void test_submit__a_low_disk_refuses_until_there_is_room(void **state)
+{
+    struct scene *s = with_worker(state);
+    disk(s, 10);
+    submit(s, 1, 1, 0);
+    assert_refused(s, REFUSAL_DISK_LOW, "free");
+    assert_true(core_disk_low(s->core));
+    disk(s, 1 << 20);
+    submit(s, 1, 1, 0);
+    assert_int_equal(count_sent(s, SEND_SUBMITTED, 1), 1);
+    turn(s);
+}
+
+static void test_submit__numbers_out_of_range_are_bad_requests(void **state)
+{
+    struct scene *s = with_worker(state);
+    static const struct submission wrong[] = {
+        {.priority = 1001}, {.priority = -1001},      {.max_attempts = 10001},
+        {.delay_ns = -1},   {.start_within_ns = -1},  {.lost_after_ns = -1},
+        {.at_wall_ns = -1}, {.start_by_wall_ns = -1},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        submit_this(s, 1, 1, wrong[i]);
+        assert_refused(s, REFUSAL_BAD_REQUEST, "");
+        turn(s);
+    }
+    submit_all(s, 1, 1, 0, wrong, 0);
+    assert_refused(s, REFUSAL_BAD_REQUEST, "without commands");
+    turn(s);
+    struct submission two[2] = {{.each = true}, {0}};
+    submit_all(s, 1, 1, 0, two, 2);
+    assert_refused(s, REFUSAL_BAD_REQUEST, "alone");
+    turn(s);
+}
+
+static void test_submit__too_many_commands_in_one(void **state)
+{
+    static struct submission many[1025];
+    struct scene *s = with_worker(state);
+    submit_all(s, 1, 1, 0, many, 1025);
+    assert_refused(s, REFUSAL_TOO_LARGE, "several");
+    submit_all(s, 1, 1, 0, many, 1024);
+    assert_int_equal(count_sent(s, SEND_SUBMITTED, 1), 1);
+    turn(s);
+}
+
+/* S13: names and classes are bounded too, and nothing of a refused submit stays. */
+static void test_submit__too_many_different_names(void **state)
+{
+    struct core_limits limits = scene_limits();
+    limits.names_max = 3;
+    struct scene *s = scene_new(&limits);
+    (void)state;
+    hello(s, 1, 11, "work");
+    submit_this(s, 1, 1, (struct submission){.function = "a"});
+    submit_this(s, 1, 2, (struct submission){.function = "b"});
+    submit_this(s, 1, 3, (struct submission){.function = "c"});
+    assert_refused(s, REFUSAL_LIMIT_REACHED, "limits");
+    submit_this(s, 1, 3, (struct submission){.function = "a"});
+    assert_int_equal(count_sent(s, SEND_SUBMITTED, 1), 3);
+    turn(s);
+    restart(s);
+    scene_free(s);
+}
+
+/* S10: SHUTTING_DOWN for this handle; others go on. */
+static void test_submit__a_handle_that_was_shut_down(void **state)
+{
+    struct scene *s = with_worker(state);
+    simple(s, EVENT_SHUTDOWN, 1);
+    submit(s, 1, 1, 0);
+    assert_refused(s, REFUSAL_SHUTTING_DOWN, "open another");
+    turn(s);
+    hello(s, 2, 22, "work");
+    submit(s, 2, 1, 0);
+    assert_int_equal(count_sent(s, SEND_SUBMITTED, 2), 1);
+    turn(s);
+    restart(s);
+    hello(s, 1, 11, "work");
+    submit(s, 1, 1, 0);
+    assert_refused(s, REFUSAL_SHUTTING_DOWN, "");
+    turn(s);
+}
+
+static void test_submit__without_a_session_it_is_asked_who_it_is(void **state)
+{
+    struct scene *s = *state;
+    submit(s, 1, 1, 0);
+    assert_int_equal(count_sent(s, SEND_WHO_ARE_YOU, 1), 1);
+    turn(s);
+    assert_int_equal(vault_live(s->vault), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SCENE_TEST(test_submit__ids_are_dense_from_one),
+        SCENE_TEST(test_submit__one_wrong_command_refuses_all),
+        SCENE_TEST(test_submit__a_selector_that_no_known_host_matches),
+        SCENE_TEST(test_submit__a_host_that_is_away_is_known),
+        SCENE_TEST(test_submit__a_function_that_nobody_ever_offered),
+        SCENE_TEST(test_submit__before_the_first_worker_any_function_is_held),
+        cmocka_unit_test(test_submit__a_full_queue_refuses_and_keeps_what_it_has),
+        SCENE_TEST(test_submit__a_low_disk_refuses_until_there_is_room),
+        SCENE_TEST(test_submit__numbers_out_of_range_are_bad_requests),
+        SCENE_TEST(test_submit__too_many_commands_in_one),
+        cmocka_unit_test(test_submit__too_many_different_names),
+        SCENE_TEST(test_submit__a_handle_that_was_shut_down),
+        SCENE_TEST(test_submit__without_a_session_it_is_asked_who_it_is),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
