@@ -94,10 +94,19 @@ struct worker *command_holder(const struct core *core, const struct command *c, 
 
 /* ---- what a worker holds -------------------------------------------------------------------- */
 
+/* At load the store says of a queued command that it was handed out, and only then that it came
+ * back: its worker may have been forgotten since. */
+static bool is_forgotten(const struct core *core, const struct command *c)
+{
+    return !core->is_started && worker_by_name(core, command_more(&core->commands, c)->worker) == 0;
+}
+
 static void hold(struct core *core, struct command *c)
 {
     struct more *more = command_more(&core->commands, c);
     uint32_t index;
+    if (is_forgotten(core, c))
+        return;
     struct worker *worker = command_holder(core, c, &index);
     list_push_back(&worker->held, &more->held);
     worker->n_held++;
@@ -112,6 +121,8 @@ static void release(struct core *core, struct command *c)
 {
     struct more *more = command_more(&core->commands, c);
     uint32_t index;
+    if (is_forgotten(core, c))
+        return;
     struct worker *worker = command_holder(core, c, &index);
     list_remove(&more->held);
     worker->n_held--;
