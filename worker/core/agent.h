@@ -6,7 +6,8 @@
  * lease, backs off, drains. It knows no clock, socket, file or process: time comes with the event,
  * everything else leaves as an effect that the shell (worker.c) performs in order.
  *
- *     disconnected --AGENT_CONNECTED--> greeting --WELCOME--> serving --SIGTERM--> draining --> done
+ *     disconnected --AGENT_CONNECTED--> greeting --WELCOME--> serving --SIGTERM--> draining -->
+ * done
  *          ^------------- silence, refused: back off with full jitter -------------'
  *
  * Records: the shell has a DONE record in the spool before anything that this step asks to send
@@ -36,32 +37,33 @@ enum agent_phase { AGENT_WAITING, AGENT_RUNNING, AGENT_SPOOLED, AGENT_GONE }; /*
 
 struct agent_options {
     uint32_t slots;
-    uint32_t ahead_max;       /* commands taken beyond the slots: 1024 */
-    uint32_t spooled_max;     /* unacknowledged records before it stops taking commands */
-    int64_t silence_ns;       /* before WELCOME: no word for this long: re-create the socket; once
-                               * welcomed it is three renewals, at least 2 s */
+    uint32_t ahead_max;   /* commands taken beyond the slots: 1024 */
+    uint32_t spooled_max; /* unacknowledged records before it stops taking commands */
+    int64_t silence_ns;   /* before WELCOME: no word for this long: re-create the socket; once
+                           * welcomed it is three renewals, at least 2 s */
     int64_t backoff_min_ns, backoff_max_ns; /* 100 ms, 30 s: full jitter */
-    int64_t drain_ns;         /* SIGTERM: wait this long for running commands; then TERM */
-    int64_t grace_ns;         /* between TERM and KILL */
+    int64_t drain_ns; /* SIGTERM: wait this long for running commands; then TERM */
+    int64_t grace_ns; /* between TERM and KILL */
     uint64_t seed;
 };
 struct agent_options agent_options_default(void);
 
 enum agent_event_type {
-    AGENT_EV_OPEN = 1,    /* a fresh socket is connecting: say hello */
-    AGENT_EV_WELCOME,     /* as_welcome */
-    AGENT_EV_COMMAND,     /* one command of a COMMANDS message */
-    AGENT_EV_RECORDED,    /* one verdict */
-    AGENT_EV_STOP,        /* stop one attempt */
+    AGENT_EV_OPEN = 1, /* a fresh socket is connecting: say hello */
+    AGENT_EV_WELCOME,  /* as_welcome */
+    AGENT_EV_COMMAND,  /* one command of a COMMANDS message */
+    AGENT_EV_RECORDED, /* one verdict */
+    AGENT_EV_STOP,     /* stop one attempt */
     AGENT_EV_PONG,
     AGENT_EV_WHO_ARE_YOU,
-    AGENT_EV_REFUSED,     /* ERROR instead of WELCOME */
-    AGENT_EV_BYE,         /* the broker goes; end: for good */
-    AGENT_EV_DONE,        /* an attempt ended here; its record is in the spool already */
-    AGENT_EV_SPOOLED,     /* at start: a record that an earlier incarnation left */
-    AGENT_EV_LEFT,        /* at start: an attempt that an earlier incarnation had started and that is gone */
-    AGENT_EV_DRAIN,       /* SIGTERM; a repeated one hurries */
-    AGENT_EV_TICK,        /* the socket was drained empty: deadlines may be judged */
+    AGENT_EV_REFUSED, /* ERROR instead of WELCOME */
+    AGENT_EV_BYE,     /* the broker goes; end: for good */
+    AGENT_EV_DONE,    /* an attempt ended here; its record is in the spool already */
+    AGENT_EV_SPOOLED, /* at start: a record that an earlier incarnation left */
+    AGENT_EV_LEFT,  /* at start: an attempt that an earlier incarnation had started and that is gone
+                     */
+    AGENT_EV_DRAIN, /* SIGTERM; a repeated one hurries */
+    AGENT_EV_TICK,  /* the socket was drained empty: deadlines may be judged */
     AGENT_EV_RECONNECTED, /* the same socket has another connection: what was in flight is gone */
     AGENT_EV_UNSTARTED,   /* a START could not be performed: the command waits again */
     AGENT_EV_SPOOL        /* the spool takes nothing more (full) or takes again */
@@ -72,14 +74,34 @@ struct agent_event {
     muster_time now; /* CLOCK_BOOTTIME */
     int64_t wall_ns;
     union {
-        struct { uint32_t epoch; int64_t lease_ns, renew_ns; } welcome;
+        struct {
+            uint32_t epoch;
+            int64_t lease_ns, renew_ns;
+        } welcome;
         /* body: the shell's handle of the command; every effect about it carries it until DONE */
-        struct { struct agent_id id; uint64_t body; bool rerunnable; } command;
-        struct { struct agent_id id; bool stale; } recorded;
-        struct { struct agent_id id; enum reason reason; bool forget; } stop;
-        struct { uint64_t sent_ns; } pong;
-        struct { bool end; } bye;
-        struct { bool retryable; } refused;
+        struct {
+            struct agent_id id;
+            uint64_t body;
+            bool rerunnable;
+        } command;
+        struct {
+            struct agent_id id;
+            bool stale;
+        } recorded;
+        struct {
+            struct agent_id id;
+            enum reason reason;
+            bool forget;
+        } stop;
+        struct {
+            uint64_t sent_ns;
+        } pong;
+        struct {
+            bool end;
+        } bye;
+        struct {
+            bool retryable;
+        } refused;
         struct {
             struct agent_id id;
             uint64_t record; /* spool handle */
@@ -87,11 +109,23 @@ struct agent_event {
             bool cut_off; /* it ended because it was told to with CUT_OFF: nothing to report */
             bool is_quarantined; /* processes of its slot survived KILL: rest the slot a while */
         } done;
-        struct { struct agent_id id; uint64_t record; } spooled;
-        struct { struct agent_id id; uint64_t record; } left;
-        struct { bool hurry; } drain; /* end what runs at once, wait for nobody */
-        struct { struct agent_id id; } unstarted;
-        struct { bool full; } spool;
+        struct {
+            struct agent_id id;
+            uint64_t record;
+        } spooled;
+        struct {
+            struct agent_id id;
+            uint64_t record;
+        } left;
+        struct {
+            bool hurry;
+        } drain; /* end what runs at once, wait for nobody */
+        struct {
+            struct agent_id id;
+        } unstarted;
+        struct {
+            bool full;
+        } spool;
     } as;
 };
 
@@ -101,13 +135,13 @@ enum agent_effect_type {
                               * one that has not been sent either */
     AGENT_FX_SEND_REPORT,    /* one record; consecutive ones go into one REPORT */
     AGENT_FX_SEND_BYE,
-    AGENT_FX_START,          /* start this attempt in `slot`, after its `started` note is in the spool */
-    AGENT_FX_END,            /* TERM to its tree (after grace KILL): reason says why; CUT_OFF: S5 */
-    AGENT_FX_KILL,           /* KILL now */
-    AGENT_FX_DROP,           /* forget the body of a command that will not start */
-    AGENT_FX_FORGET,         /* the spool may forget this record / attempt */
-    AGENT_FX_REOPEN,         /* close the socket; AGENT_EV_OPEN after `delay_ns` */
-    AGENT_FX_EXIT,           /* everything is done */
+    AGENT_FX_START,  /* start this attempt in `slot`, after its `started` note is in the spool */
+    AGENT_FX_END,    /* TERM to its tree (after grace KILL): reason says why; CUT_OFF: S5 */
+    AGENT_FX_KILL,   /* KILL now */
+    AGENT_FX_DROP,   /* forget the body of a command that will not start */
+    AGENT_FX_FORGET, /* the spool may forget this record / attempt */
+    AGENT_FX_REOPEN, /* close the socket; AGENT_EV_OPEN after `delay_ns` */
+    AGENT_FX_EXIT,   /* everything is done */
     AGENT_FX_CANCEL_UNSTARTED /* it ends here without being run: make its record (`reason`, `body`),
                                * then AGENT_EV_DONE */
 };
@@ -130,7 +164,8 @@ struct agent *agent_new(const struct agent_options *options);
 void agent_free(struct agent *agent);
 /* Calls `effect` for each effect, in order, during the call. */
 typedef void agent_effect_fn(void *ctx, const struct agent_effect *effect);
-void agent_step(struct agent *agent, const struct agent_event *event, agent_effect_fn *effect, void *ctx);
+void agent_step(struct agent *agent, const struct agent_event *event, agent_effect_fn *effect,
+                void *ctx);
 muster_time agent_deadline(const struct agent *agent);
 bool agent_check(const struct agent *agent, const char **ret_what);
 
