@@ -45,6 +45,9 @@ static void test_embedded__no_signal_is_touched(void **state)
     sigset_t mask_before, mask_after;
     for (int i = 1; i < NSIG; i++)
         sigaction(i, NULL, &before[i]);
+    /* The kernel writes only the part of the set that it knows. */
+    sigemptyset(&mask_before);
+    sigemptyset(&mask_after);
     sigprocmask(SIG_BLOCK, NULL, &mask_before);
     muster_options *options = embed_options(embed);
     embed_open(embed, "local:1", options);
