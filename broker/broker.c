@@ -410,6 +410,10 @@ static int turn(struct broker *b)
         return store_failed(b, r, "");
     if (store_maintain(b->store))
         b->busy = true;
+    struct store_error error = {0};
+    r = store_failure(b->store, &error);
+    if (r < 0)
+        return store_failed(b, r, error.text);
     b->busy = b->busy || !empty || b->egress.n_unsent > 0;
     if (b->egress.stop) {
         log_note(LEVEL_INFO, "stopped_by_client");
