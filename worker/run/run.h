@@ -20,11 +20,10 @@ struct run;
 
 struct run_options {
     uint32_t slots;
-    const char *host;    /* {host} in names, MUSTER_HOST in the environment */
-    const char *workdir; /* cwd of commands that give none; backend paths are relative to it */
-    const char
-        *spool_dir;   /* keeps a note by which a later worker ends what this one left; NULL: none */
-    int64_t grace_ns; /* default between TERM and KILL: 5 s */
+    const char *host;        /* {host} in names, MUSTER_HOST in the environment */
+    const char *workdir;     /* cwd of commands that give none; backend paths are relative to it */
+    const char *spool_dir;   /* for the note by which a later worker ends leftovers; NULL: none */
+    int64_t grace_ns;        /* default between TERM and KILL: 5 s */
     int64_t drain_output_ns; /* after the leader's exit, if others hold the pipes: 2 s */
     int64_t unkillable_ns;   /* after the first KILL until the tree is given up; 0 = 60 s */
     bool no_cgroup;          /* end trees without control groups even where they could be used */
