@@ -164,7 +164,8 @@ static uint32_t count_expected(const struct core *core, const struct selector *s
 /* Some member of its class is here: it matches, nothing else need be looked at. */
 static bool has_member(const struct submit *s, const struct plan *plan)
 {
-    if (plan->function == 0)
+    /* A text that was never seen has no name yet: 0 is the name of "any host". */
+    if (plan->function == 0 || plan->selector == 0)
         return false;
     uint32_t index = class_find(s->core, (struct class_key){.pool = s->pool,
                                                             .selector = plan->selector,

@@ -52,6 +52,17 @@ static void test_submit__a_selector_that_no_known_host_matches(void **state)
     assert_int_equal(count_sent(s, SEND_ERROR, 1), 2);
 }
 
+/* S13: that other commands go to any host changes nothing for a selector never seen before. */
+static void test_submit__an_unknown_host_is_refused_beside_commands_for_any_host(void **state)
+{
+    struct scene *s = with_worker(state);
+    submit(s, 1, 1, 0);
+    turn(s);
+    submit_this(s, 1, 2, (struct submission){.selector = "nobody"});
+    assert_refused(s, REFUSAL_NO_MATCH, "Known hosts: web1.");
+    turn(s);
+}
+
 /* S13: a host that is away is known still. */
 static void test_submit__a_host_that_is_away_is_known(void **state)
 {
@@ -206,6 +217,7 @@ int main(void)
         SCENE_TEST(test_submit__ids_are_dense_from_one),
         SCENE_TEST(test_submit__one_wrong_command_refuses_all),
         SCENE_TEST(test_submit__a_selector_that_no_known_host_matches),
+        SCENE_TEST(test_submit__an_unknown_host_is_refused_beside_commands_for_any_host),
         SCENE_TEST(test_submit__a_host_that_is_away_is_known),
         SCENE_TEST(test_submit__a_function_that_nobody_ever_offered),
         SCENE_TEST(test_submit__before_the_first_worker_any_function_is_held),
