@@ -3,9 +3,10 @@
  *
  *     wait until something comes or the core has something to do
  *     read the clocks once; a turn that starts late gives every lease a fresh term
- *     drain a bounded number of messages into the core; judge leases only when the sockets were
- * empty commit every fact of the turn in ONE synced transaction only then send what the core asked
- * for
+ *     drain a bounded number of messages into the core; judge leases only when the workers' socket
+ *     was found empty
+ *     commit every fact of the turn in ONE synced transaction
+ *     only then send what the core asked for
  *
  * It decides nothing about commands: that is the core. It may be killed at any line: whatever was
  * answered is in the store, whatever was not is asked again.
@@ -89,8 +90,8 @@ static int open_side(struct broker *b, enum side side, const struct opt_list *en
 {
     struct sock_options options = sock_options_default();
     struct buffer message = BUFFER_EMPTY;
-    /* More than a peer can have unanswered (submits_max, what a worker may hold): only one that does
-     * not read at all meets the bound, and is dropped. */
+    /* More than a peer can have unanswered (submits_max, what a worker may hold): only one that
+     * does not read at all meets the bound, and is dropped. */
     options.send_max = side == SIDE_WORKERS ? 20000 : 10000;
     b->socks[side] = sock_router_new(b->context, &options);
     if (b->socks[side] == NULL) {
@@ -310,17 +311,22 @@ static int drain_side(struct broker *b, enum side side)
     return taken;
 }
 
-/* Sets *ret_empty when both sockets had nothing left. */
-static int drain(struct broker *b, bool *ret_empty)
+/* A bounded number of messages, those that never reach the intake included. Sets *ret_empty when
+ * both sockets had nothing left, *ret_heard when the workers' had: then every sign of life that
+ * came before this turn was taken, however much the clients send. */
+static int drain(struct broker *b, bool *ret_empty, bool *ret_heard)
 {
     *ret_empty = false;
-    while (!intake_is_full(&b->intake)) {
+    *ret_heard = false;
+    for (int taken = 0; taken < INTAKE_FRAMES_MAX && !intake_is_full(&b->intake);) {
         int workers = drain_side(b, SIDE_WORKERS);
         if (workers < 0)
             return workers;
+        *ret_heard = *ret_heard || workers == 0;
         int clients = drain_side(b, SIDE_CLIENTS);
         if (clients < 0)
             return clients;
+        taken += workers + clients;
         if (workers == 0 && clients == 0) {
             *ret_empty = true;
             break;
@@ -385,7 +391,7 @@ static void say_bye(struct broker *b, const char *why, bool end)
 
 static int turn(struct broker *b)
 {
-    bool empty;
+    bool empty, heard;
     b->intake.now = time_boot_ns();
     b->intake.wall_ns = time_wall_ns();
     if (b->intake.now - b->planned > b->config->limits.late_ns) {
@@ -395,10 +401,10 @@ static int turn(struct broker *b)
     }
     check_disk(b);
     tell_unsent(b);
-    int r = drain(b, &empty);
+    int r = drain(b, &empty, &heard);
     if (r < 0)
         return store_failed(b, r, "");
-    if (empty && (b->intake.now >= b->tick_due || b->intake.now >= core_deadline(b->core))) {
+    if (heard && (b->intake.now >= b->tick_due || b->intake.now >= core_deadline(b->core))) {
         step_simple(b, (struct event){.type = EVENT_TICK});
         b->tick_due = b->intake.now + TICK_MS * MUSTER_MS;
     }

@@ -12,6 +12,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "broker/bulk.h"
 #include "broker/egress_rows.h"
 #include "net/sock.h"
 
@@ -54,7 +55,7 @@ static int send_frame(struct egress *e, peer_id peer, const struct wire_message 
     size_t size = wire_encoded_size(message);
     MUST(size <= WIRE_MESSAGE_MAX);
     zmq_msg_t frame;
-    if (zmq_msg_init_size(&frame, size) < 0)
+    if (bulk_frame(e->peers, peer, size, &frame) < 0)
         return -ENOMEM;
     wire_encode(message, zmq_msg_data(&frame), size);
     int r = sock_send_to(e->socks[side], route, sizeof route, &frame);
@@ -63,14 +64,27 @@ static int send_frame(struct egress *e, peer_id peer, const struct wire_message 
     return r;
 }
 
+/* Whoever sends without reading is dropped at each message: one line a second is enough. */
+static void log_drop(struct egress *e, const struct wire_message *message, int error)
+{
+    if (e->intake->now < e->drop_log_due) {
+        e->drops_unlogged++;
+        return;
+    }
+    log_event(LEVEL_WARN, "peer_dropped", "message=%s error=%s unlogged=%llu",
+              wire_type_name(message->type), log_errno(error),
+              (unsigned long long)e->drops_unlogged);
+    e->drop_log_due = e->intake->now + MUSTER_S;
+    e->drops_unlogged = 0;
+}
+
 void egress_send(struct egress *e, peer_id peer, const struct wire_message *message)
 {
     int r = send_frame(e, peer, message);
     if (r == 0)
         return;
     if (r != -EHOSTUNREACH)
-        log_event(LEVEL_WARN, "peer_dropped", "message=%s error=%s", wire_type_name(message->type),
-                  log_errno(r));
+        log_drop(e, message, r);
     if (message->type == WIRE_COMMANDS)
         for (uint32_t i = 0; i < message->as.commands.n_commands; i++) {
             const struct wire_hand_out *h = &message->as.commands.commands[i];
@@ -275,8 +289,25 @@ static void send_small(struct egress *e, const struct send *send)
     egress_send(e, send->peer, &m);
 }
 
+static bool is_bulk(enum send_type type)
+{
+    return type == SEND_RECORDS || type == SEND_RECORDS_OF || type == SEND_LIST ||
+           type == SEND_STATS || type == SEND_HOSTS;
+}
+
+static void refuse_unread(struct egress *e, const struct send *send)
+{
+    struct wire_error error = {.refusal = REFUSAL_BUSY, .request = send->request};
+    strcpy(error.text, "too many answers wait to be read; read them, and ask again in a moment");
+    egress_refuse(e, send->peer, &error);
+}
+
 static int perform(struct egress *e, const struct send *send)
 {
+    if (is_bulk(send->type) && !bulk_has_room(e->peers, send->peer)) {
+        refuse_unread(e, send);
+        return 0;
+    }
     switch (send->type) {
     case SEND_COMMAND:
         return send_command(e, send);

@@ -36,6 +36,8 @@ struct egress {
     struct unsent *unsent;
     size_t n_unsent, unsent_max;
     bool stop; /* SEND_STOP_BROKER came by */
+    muster_time drop_log_due; /* peers that are dropped are logged at most once a second … */
+    uint64_t drops_unlogged;  /* … with the number of those in between */
     struct scan *scans;
     uint32_t n_scans;
     struct buffer scratch;

@@ -24,6 +24,7 @@ struct entry {
 struct peers {
     struct map by_route;
     struct entry *entries; /* index 0 is nobody */
+    atomic_size_t *queued; /* by index; 0 is the sum */
     uint32_t entries_max;
     uint32_t made;      /* entries ever used */
     uint32_t free_head; /* linked through `newer` */
@@ -37,6 +38,8 @@ struct peers *peers_new(uint32_t peers_max, uint64_t seed)
     MUST(peers != NULL);
     peers->entries = calloc((size_t)peers_max + 1, sizeof *peers->entries);
     MUST(peers->entries != NULL);
+    peers->queued = calloc((size_t)peers_max + 1, sizeof *peers->queued);
+    MUST(peers->queued != NULL);
     peers->entries_max = peers_max;
     map_init(&peers->by_route, peers_max, seed);
     return peers;
@@ -48,6 +51,7 @@ void peers_free(struct peers *peers)
         return;
     map_done(&peers->by_route);
     free(peers->entries);
+    free(peers->queued);
     free(peers);
 }
 
@@ -162,6 +166,12 @@ bool peers_find(const struct peers *peers, peer_id peer, enum side *ret_side,
     ret_route[0] = 0;
     memcpy(ret_route + 1, &entry->route, sizeof entry->route);
     return true;
+}
+
+atomic_size_t *peers_queued(const struct peers *peers, peer_id peer)
+{
+    uint32_t index = peer == 0 ? 0 : index_of(peers, peer);
+    return peer != 0 && index == 0 ? NULL : &peers->queued[index];
 }
 
 void peers_forget(struct peers *peers, peer_id peer)

@@ -9,6 +9,8 @@
 #include "base/bytes.h"
 #include "broker/core/core.h"
 
+#include <stdatomic.h>
+
 enum side { SIDE_CLIENTS, SIDE_WORKERS };
 enum { SIDE_COUNT = 2 };
 
@@ -28,6 +30,10 @@ peer_id peers_of(struct peers *peers, enum side side, struct bytes route, peer_i
 /* False when that peer is gone. */
 bool peers_find(const struct peers *peers, peer_id peer, enum side *ret_side,
                 uint8_t ret_route[ROUTE_BYTES]);
+
+/* Counts the bytes that wait for a peer (bulk.c); of all of them for peer 0. NULL when that peer is
+ * gone. The counter stays valid as long as the table does. */
+atomic_size_t *peers_queued(const struct peers *peers, peer_id peer);
 
 /* Its next message makes it another peer. */
 void peers_forget(struct peers *peers, peer_id peer);
