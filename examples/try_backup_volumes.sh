@@ -29,6 +29,32 @@ head -c 200000 /dev/urandom | "$program" --store "file://$dir/store" --prefix et
 [ ! -e "$dir/other.manifest" ]
 [ -n "$(ls "$dir/spool")" ]
 
+# Broker and worker are killed in the middle: the library starts them again, nothing is lost or
+# stored twice, and the program does not even notice.
+mkdir "$dir/store2" "$dir/spool2"
+for i in $(seq 0 19); do
+    tail -c +$((i * 50000 + 1)) "$dir/stream" | head -c 50000
+    sleep 0.1
+done | {
+    exec 3<&0 # a program in the background would read from /dev/null
+    "$program" <&3 --store "file://$dir/store2" --prefix etc --volume-size 50000 \
+        --spool "$dir/spool2" --manifest "$dir/killed.manifest" --slots 2 > "$dir/out" &
+    pid=$!
+    for victim in muster-broker muster-worker muster-broker; do
+        sleep 0.6
+        for process in /proc/[0-9]*; do
+            read -r child name _ parent _ 2> /dev/null < "$process/stat" || continue
+            [ "$parent" != "$pid" ] || [ "$name" != "($victim)" ] || kill -KILL "$child"
+        done
+    done
+    wait "$pid"
+}
+cat "$dir/out"
+grep -q '^20 of 20 volumes, 1000000 bytes stored' "$dir/out"
+cat "$dir"/store2/etc.vol* | cmp - "$dir/stream"
+[ "$(wc -l < "$dir/killed.manifest")" -eq 20 ]
+[ -z "$(ls "$dir/spool2")" ]
+
 # An empty stream is no backup; wrong usage is told.
 status=0
 "$program" --store "file://$dir/store" < /dev/null || status=$?
