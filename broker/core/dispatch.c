@@ -176,10 +176,18 @@ static bool take(struct core *core, uint32_t worker, bool ahead)
     uint32_t estimate;
     if (!has_free_slot(core, worker) && !(ahead && is_roomy(core, worker)))
         return false;
-    uint32_t found = choose(core, worker, &estimate);
-    if (found != 0)
-        hand_out(core, found, worker, estimate);
-    return found != 0;
+    uint32_t found;
+    while ((found = choose(core, worker, &estimate)) != 0) {
+        uint32_t command = ready_first(&class_at(&core->queue, found)->ready, &core->commands);
+        if (!command_is_overdue(core, command)) {
+            hand_out(core, found, worker, estimate);
+            return true;
+        }
+        /* No TICK has come since its start deadline. */
+        struct ending ending = {.state = STATE_EXPIRED, .reason = REASON_START_BY};
+        command_end(core, command, &ending);
+    }
+    return false;
 }
 
 /* ---- from what changed ---------------------------------------------------------------------- */

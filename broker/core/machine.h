@@ -182,6 +182,8 @@ int64_t time_relative(int64_t wall_ns);
 int64_t time_absolute(int64_t wall_ns);
 void command_arm(struct core *core, uint32_t index);
 void command_disarm(struct core *core, struct more *more);
+/* Not handed out yet, and its start deadline has passed. */
+bool command_is_overdue(const struct core *core, uint32_t index);
 /* Arms the end of a command whose worker is silent. */
 void command_arm_lost(struct core *core, uint32_t index);
 void timers_judge(struct core *core);

@@ -80,6 +80,18 @@ void command_disarm(struct core *core, struct more *more)
     disarm(core, &more->timer_end);
 }
 
+bool command_is_overdue(const struct core *core, uint32_t index)
+{
+    const struct command *c = command_at(&core->commands, index);
+    const struct more *more = command_more(&core->commands, c);
+    if (more == NULL || more->timer_end == 0 || c->place == PLACE_RUNNING)
+        return false;
+    uint32_t handle = more->timer_end & ~(1u << WALL_BIT);
+    if (more->timer_end >> WALL_BIT != 0)
+        return deadlines_at(&core->wall, handle) <= core->wall_ns;
+    return deadlines_at(&core->boot, handle) <= core->now;
+}
+
 void command_arm_lost(struct core *core, uint32_t index)
 {
     struct command *c = command_at(&core->commands, index);
