@@ -305,7 +305,9 @@ static void turn(struct worker *worker)
         settle(worker);
     }
     watch_session(worker);
-    egress_flush(worker);
+    /* A HELLO lists what is here: it leaves when nothing that came before it waits to be read. */
+    if (worker->is_drained || !worker->egress.wants_hello)
+        egress_flush(worker);
 }
 
 /* ---- building -------------------------------------------------------------------------------- */

@@ -128,7 +128,8 @@ static void dispatch(struct agent *agent, const struct agent_event *event)
         session_open(agent);
         break;
     case AGENT_EV_WELCOME:
-        session_welcome(agent, event->as.welcome.lease_ns, event->as.welcome.renew_ns);
+        session_welcome(agent, event->as.welcome.epoch, event->as.welcome.lease_ns,
+                        event->as.welcome.renew_ns);
         break;
     case AGENT_EV_COMMAND:
         work_command(agent, event);

@@ -53,6 +53,7 @@ struct agent {
     bool asked_again;  /* WHO_ARE_YOU came while greeting */
     bool hello_wanted; /* an attempt became GONE while serving */
 
+    uint32_t epoch; /* of the last WELCOME: what is handed out now carries it */
     int64_t lease_ns, renew_ns;
     muster_time renew_at;
     uint64_t token;       /* sent_ns of the last RENEW: rising */
@@ -80,7 +81,7 @@ void machine_emit(struct agent *agent, enum agent_effect_type type, const struct
 /* session.c */
 void session_open(struct agent *agent);
 void session_hello(struct agent *agent);
-void session_welcome(struct agent *agent, int64_t lease_ns, int64_t renew_ns);
+void session_welcome(struct agent *agent, uint32_t epoch, int64_t lease_ns, int64_t renew_ns);
 void session_pong(struct agent *agent, uint64_t sent_ns);
 void session_who_are_you(struct agent *agent);
 void session_refused(struct agent *agent, bool retryable);

@@ -159,10 +159,11 @@ static void serve(struct agent *agent)
     }
 }
 
-void session_welcome(struct agent *agent, int64_t lease_ns, int64_t renew_ns)
+void session_welcome(struct agent *agent, uint32_t epoch, int64_t lease_ns, int64_t renew_ns)
 {
     if (agent->session != SESSION_GREETING && agent->session != SESSION_SERVING)
         return;
+    agent->epoch = epoch;
     agent->lease_ns = clamp(lease_ns, LEASE_MIN_NS, LEASE_MAX_NS);
     agent->renew_ns = clamp(renew_ns, LEASE_MIN_NS / 10, agent->lease_ns / 2);
     agent->ever_welcomed = true;

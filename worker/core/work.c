@@ -12,9 +12,12 @@
 /* How long a slot rests whose processes survived KILL. */
 static const int64_t REST_NS = 60 * MUSTER_S;
 
-static bool takes_commands(const struct agent *agent)
+/* One of an earlier epoch was handed out before the broker restarted: what it then did not find in
+ * our HELLO it has queued again. */
+static bool takes(const struct agent *agent, const struct agent_id *id)
 {
-    return agent->session == SESSION_SERVING && agent->drain == DRAIN_NO && !agent->spool_full;
+    return agent->session == SESSION_SERVING && id->epoch == agent->epoch &&
+           agent->drain == DRAIN_NO && !agent->spool_full;
 }
 
 static void drop_body(struct agent *agent, const struct agent_id *id, uint64_t body)
@@ -87,7 +90,7 @@ void work_command(struct agent *agent, const struct agent_event *event)
     /* More than twice the credit that was given is not kept: the table is bounded. */
     uint32_t room = 2 * (agent->options.slots + agent->options.ahead_max);
     enum attempt_kind kind = ATTEMPT_WAITING;
-    if (!takes_commands(agent) || agent_waiting(agent) >= room)
+    if (!takes(agent, id) || agent_waiting(agent) >= room)
         kind = ATTEMPT_RETURNING;
     else if (known && supersede(agent, id))
         kind = ATTEMPT_BLOCKED;

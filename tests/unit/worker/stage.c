@@ -16,7 +16,7 @@ struct agent_options stage_options(void)
 
 void stage_open(struct stage *stage, const struct agent_options *options)
 {
-    *stage = (struct stage){.options = *options, .now = 1000 * MUSTER_S};
+    *stage = (struct stage){.options = *options, .now = 1000 * MUSTER_S, .epoch = 1};
     buffer_init(&stage->trace, 0);
     stage->agent = agent_new(options);
 }
@@ -118,7 +118,7 @@ void stage_event(struct stage *stage, enum agent_event_type type)
 void stage_welcome(struct stage *stage)
 {
     struct agent_event event = {.type = AGENT_EV_WELCOME};
-    event.as.welcome.epoch = 1;
+    event.as.welcome.epoch = stage->epoch;
     event.as.welcome.lease_ns = 30 * MUSTER_S;
     event.as.welcome.renew_ns = 5 * MUSTER_S;
     stage_step(stage, &event);
@@ -135,6 +135,7 @@ void stage_command(struct stage *stage, uint64_t track_id, uint32_t attempt, boo
 {
     struct agent_event event = {.type = AGENT_EV_COMMAND};
     event.as.command.id = stage_id(track_id, attempt);
+    event.as.command.id.epoch = stage->epoch;
     event.as.command.body = 100 + track_id;
     event.as.command.rerunnable = rerunnable;
     stage_step(stage, &event);

@@ -12,6 +12,7 @@ struct stage {
     struct buffer trace; /* one line per effect since the last expect */
     uint64_t token;      /* sent_ns of the last RENEW */
     int64_t delay_ns;    /* of the last REOPEN */
+    uint32_t epoch;      /* of WELCOMEs and commands: 1 */
 };
 
 /* Two slots, three commands ahead, drain 10 s, grace 5 s; lease 30 s, renew 5 s. */
@@ -25,7 +26,7 @@ void stage_step(struct stage *stage, const struct agent_event *event);
 void stage_event(struct stage *stage, enum agent_event_type type); /* without fields */
 void stage_welcome(struct stage *stage);
 void stage_pong(struct stage *stage, uint64_t sent_ns);
-/* Commands of pool 1, epoch 1; `body` 100 + track_id. */
+/* Commands of pool 1; `body` 100 + track_id. */
 void stage_command(struct stage *stage, uint64_t track_id, uint32_t attempt, bool rerunnable);
 /* `record` 200 + track_id. */
 void stage_done(struct stage *stage, uint64_t track_id, uint32_t attempt, bool cut_off);

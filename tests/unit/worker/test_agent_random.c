@@ -220,6 +220,7 @@ static void feed_broker(struct world *world)
     case 0:
     case 1:
         event.type = AGENT_EV_WELCOME;
+        event.as.welcome.epoch = 1;
         event.as.welcome.lease_ns = 30 * MUSTER_S;
         event.as.welcome.renew_ns = 5 * MUSTER_S;
         break;
@@ -242,7 +243,7 @@ static void feed_broker(struct world *world)
         event.as.refused.retryable = true;
         break;
     case 7:
-        event.type = rand_chance(&world->rand, 1, 8) ? AGENT_EV_BYE : AGENT_EV_WELCOME;
+        event.type = rand_chance(&world->rand, 1, 8) ? AGENT_EV_BYE : AGENT_EV_PONG;
         break;
     default:
         event.type = AGENT_EV_RECORDED;
