@@ -62,7 +62,8 @@ static void test_embedded__no_signal_is_touched(void **state)
             }
         }
         sigprocmask(SIG_BLOCK, NULL, &mask_after);
-        assert_memory_equal(&mask_before, &mask_after, sizeof mask_before);
+        for (int i = 1; i < NSIG; i++)
+            assert_int_equal(sigismember(&mask_after, i), sigismember(&mask_before, i));
         embed_good(NULL, muster_pool_close(&embed->pool));
     }
 }
