@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "broker/egress.h"
+#include "broker/hints.h"
 #include "broker/ingress.h"
 #include "net/poll.h"
 #include "net/sock.h"
@@ -33,8 +34,10 @@
 enum {
     LOCKS_MAX = 64,
     BURST = 64, /* messages taken from one socket before the other has its turn */
-    /* The store's free space is looked at this often while there is traffic. */
+    /* The store's free space is looked at this often, or when so much has come: less than what is
+     * kept free by default, so that DISK_LOW is decided before the disk is full. */
     DISK_CHECK_MS = 1000,
+    DISK_CHECK_BYTES = 4 * 1024 * 1024,
     TICK_MS = 1000,
 };
 
@@ -54,8 +57,9 @@ struct broker {
     int signal_fd, parent_fd;
     muster_time planned; /* when the next turn should start at the latest */
     muster_time disk_due, tick_due;
-    bool ended; /* no further turn */
-    bool busy;  /* there is work that need not wait for a message */
+    size_t taken_bytes; /* since the free space was looked at */
+    bool ended;         /* no further turn */
+    bool busy;          /* there is work that need not wait for a message */
 };
 
 /* ---- start ---------------------------------------------------------------------------------- */
@@ -66,9 +70,16 @@ static int complain(const struct buffer *message)
     return BROKER_EXIT_FAILED;
 }
 
+struct load {
+    struct core *core;
+    struct hints hints;
+};
+
 static void emit_fact(void *ctx, const struct fact *fact)
 {
-    core_replay(ctx, fact);
+    struct load *load = ctx;
+    core_replay(load->core, fact);
+    hints_note(&load->hints, fact);
 }
 
 static int open_store(struct broker *b)
@@ -77,9 +88,13 @@ static int open_store(struct broker *b)
                                     .reserve_bytes = b->config->reserve_bytes,
                                     .cache_bytes = b->config->cache_bytes};
     struct store_error error = {0};
+    struct load load = {.core = b->core, .hints = HINTS_EMPTY};
     int r = store_open(&b->store, &options, &error);
     if (r == 0)
-        r = store_load(b->store, emit_fact, b->core, &error);
+        r = store_load(b->store, emit_fact, &load, &error);
+    if (r == 0)
+        hints_tell(&load.hints, b->store, b->core);
+    hints_done(&load.hints);
     if (r == 0)
         return 0;
     fprintf(stderr, "muster-broker: %s\n", error.text);
@@ -335,14 +350,18 @@ static int drain(struct broker *b, bool *ret_empty, bool *ret_heard)
     return 0;
 }
 
-static int store_failed(struct broker *b, int r, const char *text)
+static int store_failed(int r, const char *text)
 {
-    (void)b;
+    bool damaged = r == -EBADMSG || r == -ENOENT;
+    if (*text == '\0')
+        text = damaged ? "what is stored of a command or a record is damaged." : strerror(-r);
     log_event(LEVEL_ERROR, "store_failed", "error=%s text=%s", log_errno(r), log_quote_str(text));
     fprintf(stderr,
             "muster-broker: the store failed: %s\nNothing that was not stored has been "
-            "acknowledged. Mend the disk and start the broker again.\n",
-            *text != '\0' ? text : strerror(-r));
+            "acknowledged. %s\n",
+            text,
+            damaged ? "Restore the store from a copy and start the broker again."
+                    : "Mend the disk and start the broker again.");
     return BROKER_EXIT_STORE;
 }
 
@@ -355,17 +374,18 @@ static int commit_and_send(struct broker *b)
     if (n_facts > 0) {
         int r = store_commit(b->store, facts, n_facts, intake_body_of, &b->intake, &error);
         if (r < 0)
-            return store_failed(b, r, error.text);
+            return store_failed(r, error.text);
     }
     const struct send *sends = outbox_sends(b->box, &n_sends);
     int r = egress_perform(&b->egress, sends, n_sends);
-    return r < 0 ? store_failed(b, r, "") : 0;
+    return r < 0 ? store_failed(r, "") : 0;
 }
 
 static void check_disk(struct broker *b)
 {
-    if (b->intake.now < b->disk_due)
+    if (b->intake.now < b->disk_due && b->taken_bytes < DISK_CHECK_BYTES)
         return;
+    b->taken_bytes = 0;
     b->disk_due = b->intake.now + DISK_CHECK_MS * MUSTER_MS;
     int64_t free_bytes = store_free_bytes(b->store);
     if (free_bytes < 0)
@@ -403,7 +423,8 @@ static int turn(struct broker *b)
     tell_unsent(b);
     int r = drain(b, &empty, &heard);
     if (r < 0)
-        return store_failed(b, r, "");
+        return store_failed(r, "");
+    b->taken_bytes += b->intake.bytes;
     if (heard && (b->intake.now >= b->tick_due || b->intake.now >= core_deadline(b->core))) {
         step_simple(b, (struct event){.type = EVENT_TICK});
         b->tick_due = b->intake.now + TICK_MS * MUSTER_MS;
@@ -413,13 +434,13 @@ static int turn(struct broker *b)
         return status;
     b->busy = egress_scan(&b->egress, &r);
     if (r < 0)
-        return store_failed(b, r, "");
+        return store_failed(r, "");
     if (store_maintain(b->store))
         b->busy = true;
     struct store_error error = {0};
     r = store_failure(b->store, &error);
     if (r < 0)
-        return store_failed(b, r, error.text);
+        return store_failed(r, error.text);
     b->busy = b->busy || !empty || b->egress.n_unsent > 0;
     if (b->egress.stop) {
         log_note(LEVEL_INFO, "stopped_by_client");
