@@ -243,8 +243,6 @@ void session_judge(struct agent *agent)
         session_hello(agent);
     if (agent->session == SESSION_SERVING && agent->hello_wanted)
         session_hello(agent);
-    if (agent->session == SESSION_SERVING && renew_is_due(agent))
-        session_renew(agent);
     if (!agent->cut_off && agent->now >= cut_at(agent)) {
         agent->cut_off = true;
         work_cut_off(agent);
@@ -253,6 +251,9 @@ void session_judge(struct agent *agent)
         agent->cut_killed = true;
         work_cut_kill(agent);
     }
+    /* Behind the cut-off, whose returns it tells. */
+    if (agent->session == SESSION_SERVING && renew_is_due(agent))
+        session_renew(agent);
     bool listening = agent->session == SESSION_GREETING || agent->session == SESSION_SERVING;
     if (listening && agent->now - agent->heard >= silence_ns(agent))
         session_reopen(agent);

@@ -201,7 +201,7 @@ static void test_session__cut_off_ends_only_rerunnable_work(void **state)
     stage_pass(s, 15 * MUSTER_S - 1);
     stage_expect(s, "RENEW credit=5\nRENEW credit=5");
     stage_pass(s, 1);
-    stage_expect(s, "RENEW credit=5\nDROP 1/3.1 b103\nEND 1/1.1 cut_off\nREOPEN");
+    stage_expect(s, "DROP 1/3.1 b103\nEND 1/1.1 cut_off\nRENEW credit=5 returned 1/3.1\nREOPEN");
     /* Five sixths: KILL. */
     stage_pass(s, 10 * MUSTER_S - 1);
     stage_expect_nothing(s);
@@ -219,6 +219,21 @@ static void test_session__cut_off_ends_only_rerunnable_work(void **state)
     uint64_t sent = s->token;
     stage_pong(s, sent);
     stage_expect(s, "START 1/4.1 slot=1 b104");
+}
+
+static void test_session__what_the_cut_off_gives_back_is_told(void **state)
+{
+    struct stage *s = *state;
+    stage_serve(s);
+    for (uint64_t i = 1; i <= 3; i++)
+        stage_command(s, i, 1, true);
+    stage_pass(s, 14 * MUSTER_S);
+    stage_recorded(s, 99, 1, false); /* it lives, but has not answered a renewal */
+    buffer_reset(&s->trace);
+    stage_pass(s, 1 * MUSTER_S);
+    /* The third waits. No HELLO will follow that could leave it out. */
+    stage_expect(s, "DROP 1/3.1 b103\nEND 1/1.1 cut_off\nEND 1/2.1 cut_off\n"
+                    "RENEW credit=5 returned 1/3.1");
 }
 
 static void test_session__stop_before_the_pong_keeps_a_held_command_from_starting(void **state)
@@ -247,7 +262,7 @@ static void test_session__late_answer_to_a_recent_renewal_ends_the_cut_off(void 
     stage_recorded(s, 99, 1, false); /* it lives, but has not answered a renewal */
     stage_pass(s, 1 * MUSTER_S);
     stage_expect(s, "START 1/1.1 slot=1 b101\nRENEW credit=5\nRENEW credit=5\n"
-                    "RENEW credit=5\nEND 1/1.1 cut_off");
+                    "END 1/1.1 cut_off\nRENEW credit=5");
     stage_command(s, 2, 1, false);
     stage_expect_nothing(s);
     stage_pong(s, s->token);
@@ -335,6 +350,7 @@ int main(void)
         TEST(test_session__command_of_an_ended_session_is_given_back_not_run),
         TEST(test_session__renewal_of_an_earlier_token_is_no_barrier),
         TEST(test_session__cut_off_ends_only_rerunnable_work),
+        TEST(test_session__what_the_cut_off_gives_back_is_told),
         TEST(test_session__stop_before_the_pong_keeps_a_held_command_from_starting),
         TEST(test_session__late_answer_to_a_recent_renewal_ends_the_cut_off),
         TEST(test_session__work_that_the_cut_off_ended_is_told_although_serving_again),
