@@ -115,10 +115,28 @@ static void send_rows(struct egress *e, const struct send *send, const struct ro
     egress_send(e, send->peer, &m);
 }
 
+/* Retention has raised oldest pos in the very turn that answers: what lies between must not be
+ * passed over in silence. */
+static bool is_truncated(struct egress *e, const struct send *send)
+{
+    struct core_pool_stats stats;
+    if (!core_pool_stats(e->core, send->pool, &stats) ||
+        send->as.records.from_pos >= stats.totals->oldest)
+        return false;
+    struct wire_error error = {
+        .refusal = REFUSAL_TRUNCATED, .request = send->request, .limit = stats.totals->oldest};
+    strcpy(error.text, "the records behind this position have just been deleted; read on from the "
+                       "oldest one that is kept");
+    egress_refuse(e, send->peer, &error);
+    return true;
+}
+
 int egress_records(struct egress *e, const struct send *send)
 {
     struct rows rows;
     uint64_t from = send->as.records.from_pos;
+    if (is_truncated(e, send))
+        return 0;
     if (!rows_begin(&rows, e, send->as.records.max)) {
         busy(e, send);
         return 0;
