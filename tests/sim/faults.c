@@ -129,7 +129,7 @@ static void kill_client(struct sim *sim)
 
 static void step_clock(struct sim *sim)
 {
-    sim->broker.wall_skew_ns += between(sim, -3600 * MUSTER_S, 3600 * MUSTER_S);
+    sim->broker.wall_skew_ns = between(sim, -3600 * MUSTER_S, 3600 * MUSTER_S);
     trace_line(sim, TRACE_PROCESS, "the broker's clock steps, skew %lld s",
                (long long)(sim->broker.wall_skew_ns / MUSTER_S));
 }
@@ -263,6 +263,7 @@ void faults_heal(struct sim *sim)
     disk_is_free(sim, 0, 0);
     sync_is_fast(sim, 0, 0);
     sim->broker.sync_fails = false;
+    sim->broker.wall_skew_ns = 0; /* else `--at` may lie days ahead */
     for (uint32_t i = 0; i < DEALERS_MAX; i++)
         network_mend(sim, i, rand_chance(&sim->fate, 1, 2));
     sim_broker_resume(sim);

@@ -139,12 +139,18 @@ static void judge_time(struct sim *sim, const struct law_life *life, const struc
     const struct sim_broker *b = &sim->broker;
     bool steady = !swarm_has(&sim->swarm, FAULT_CLOCK);
     int64_t age_ns = b->turn_now - life->submitted;
-    bool early = (steady && age_ns < order->delay_ns) || b->turn_wall_ns < order->at_wall_ns;
-    bool late = steady && order->within_ns != 0 && age_ns > order->within_ns;
+    bool early = steady && (age_ns < order->delay_ns - 1 ||
+                            b->turn_wall_ns < order->at_wall_ns - 1); /* stored to 2 ns */
+    bool late =
+        steady && order->within_ns != 0 && fact->starts == 1 && age_ns > order->within_ns + 1;
     if (early || late)
-        laws_break(sim, "S15", "command %u.%llu was handed out %s", fact->pool,
-                   (unsigned long long)fact->track_id,
-                   early ? "before its time" : "after its deadline");
+        laws_break(sim, "S15",
+                   "command %u.%llu was handed out %s: %lld ns after its submit, at %lld by the "
+                   "wall clock; delay %lld ns, at %lld, within %lld ns",
+                   fact->pool, (unsigned long long)fact->track_id,
+                   early ? "before its time" : "after its deadline", (long long)age_ns,
+                   (long long)b->turn_wall_ns, (long long)order->delay_ns,
+                   (long long)order->at_wall_ns, (long long)order->within_ns);
 }
 
 static void on_leased(struct sim *sim, struct law_pool *pool, const struct fact_leased *fact)
@@ -392,12 +398,40 @@ void laws_turn(struct sim *sim)
     }
 }
 
+/* What the broker says about a command that should have ended. */
+static void break_unfinished(struct sim *sim, const struct law_pool *pool, uint64_t track_id)
+{
+    const struct law_life *life = &pool->lives.items[track_id - 1];
+    const struct law_order *order = &sim->laws.orders.items[life->nonce - 1];
+    struct core_command_row row = {.state = STATE_NONE};
+    struct event_list what = {.after = track_id - 1};
+    bool more;
+    if (sim->broker.alive)
+        (void)core_list(sim->broker.core, pool->pool, &what, &row, 1, &more);
+    laws_break(sim, "L11",
+               "command %u.%llu has no final record: %s %s%s, attempt %u, place %d host %u%s%s%s",
+               pool->pool, (unsigned long long)track_id, state_name(row.state), hold_name(row.hold),
+               row.silent ? " silent" : "", life->attempt, (int)order->place, order->host,
+               order->each ? " each" : "", order->rare ? " rare" : "",
+               order->rerunnable ? " rerunnable" : "");
+}
+
+bool laws_all_ended(const struct sim *sim)
+{
+    for (size_t i = 0; i < sim->laws.pools.n; i++) {
+        const struct law_pool *pool = &sim->laws.pools.items[i];
+        if (!pool->gone && pool->final_to != pool->lives.n)
+            return false;
+    }
+    return true;
+}
+
 void laws_final(struct sim *sim)
 {
     for (size_t i = 0; i < sim->laws.pools.n; i++) {
         const struct law_pool *pool = &sim->laws.pools.items[i];
         for (size_t k = 0; k < pool->lives.n && !pool->gone; k++)
             if (pool->lives.items[k].pos == 0)
-                laws_break(sim, "L11", "command %u.%zu has no final record", pool->pool, k + 1);
+                break_unfinished(sim, pool, k + 1);
     }
 }

@@ -115,7 +115,8 @@ void laws_break(struct sim *sim, const char *law, const char *format, ...)
 
 /* laws.c: what the broker promised */
 void laws_fact(struct sim *sim, const struct fact *fact, struct bytes body);
-void laws_turn(struct sim *sim); /* after each commit */
+void laws_turn(struct sim *sim);            /* after each commit */
+bool laws_all_ended(const struct sim *sim); /* also those that no client waits for any more */
 void laws_final(struct sim *sim);
 
 /* laws_seen.c: what others saw of it */

@@ -178,6 +178,7 @@ static void try_connect(struct sim *sim, uint32_t number, uint64_t socket)
     }
     struct conn *conn = conn_new(sim, number);
     dealer->conn = index_of(sim, conn) + 1;
+    dealer->route = conn->route;
     dealer->tries = 0;
     bool again = dealer->connected_before;
     dealer->connected_before = true;
@@ -221,6 +222,21 @@ static void router_learns(struct sim *sim, uint32_t index, uint64_t what)
     release(sim, conn);
 }
 
+static void pipe_due(struct sim *sim, uint32_t index, uint64_t what);
+
+/* Everything in it is due now. */
+static void hurry(struct sim *sim, struct conn *conn, bool up)
+{
+    struct pipe *pipe = up ? &conn->up : &conn->down;
+    for (uint32_t i = 0; i < pipe->frames.n; i++) {
+        struct frame *frame = &pipe->frames.items[(pipe->frames.first + i) % pipe->frames.max];
+        frame->due = sim->now;
+        agenda_add(&sim->agenda, frame->due, pipe_due, index_of(sim, conn), tag_of(conn, up));
+    }
+    if (pipe->last_due < sim->now)
+        pipe->last_due = sim->now;
+}
+
 static uint32_t some_of(struct sim *sim, uint32_t n)
 {
     return (uint32_t)rand_below(&sim->chance, n + 1);
@@ -236,6 +252,8 @@ static void sever(struct sim *sim, struct conn *conn, uint32_t up, uint32_t down
     conn->broken = true;
     frames_cut(&conn->up.frames, dealer->cut_up ? 0 : up);
     frames_cut(&conn->down.frames, dealer->cut_down ? 0 : down);
+    hurry(sim, conn, true);
+    hurry(sim, conn, false);
     uint32_t index = index_of(sim, conn);
     uint64_t what = tag_of(conn, 0);
     agenda_add(&sim->agenda, sim->now + dealer_after_ns, dealer_learns, index, what);
@@ -308,8 +326,7 @@ static void arrive_down(struct sim *sim, struct conn *conn)
     if (!frames_pop(&conn->down.frames, &frame))
         return;
     uint32_t number = conn->dealer;
-    bool ours = dealer->open && dealer->socket == conn->socket &&
-                (dealer->conn == 0 || conn_of(sim, dealer) == conn);
+    bool ours = dealer->open && dealer->socket == conn->socket && dealer->route == conn->route;
     release(sim, conn);
     if (!ours) {
         free(frame.data);
@@ -394,19 +411,6 @@ void network_cut(struct sim *sim, uint32_t number, bool up, bool down)
     dealer->cut_down = dealer->cut_down || down;
 }
 
-static void go_on(struct sim *sim, struct conn *conn, bool up)
-{
-    struct pipe *pipe = up ? &conn->up : &conn->down;
-    for (uint32_t i = 0; i < pipe->frames.n; i++) {
-        struct frame *frame = &pipe->frames.items[(pipe->frames.first + i) % pipe->frames.max];
-        if (frame->due < sim->now)
-            frame->due = sim->now;
-        agenda_add(&sim->agenda, frame->due, pipe_due, index_of(sim, conn), tag_of(conn, up));
-    }
-    if (pipe->last_due < sim->now)
-        pipe->last_due = sim->now;
-}
-
 void network_mend(struct sim *sim, uint32_t number, bool broken)
 {
     struct dealer *dealer = &sim->net.dealers[number];
@@ -419,7 +423,7 @@ void network_mend(struct sim *sim, uint32_t number, bool broken)
             continue;
         if (broken)
             sever(sim, conn, 0, 0, 0, 0);
-        go_on(sim, conn, true);
-        go_on(sim, conn, false);
+        hurry(sim, conn, true);
+        hurry(sim, conn, false);
     }
 }

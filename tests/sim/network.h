@@ -64,6 +64,7 @@ struct dealer {
     bool connected_before; /* this socket had another connection */
     uint32_t socket;       /* generation: each open makes another */
     uint32_t conn;         /* index + 1; 0: none */
+    uint32_t route;        /* of its newest connection: nothing of an older one arrives any more */
     uint32_t tries;
     struct frames inbox;
 };

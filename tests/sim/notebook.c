@@ -47,12 +47,23 @@ const struct note *notebook_note(const struct notebook *notebook, uint64_t handl
     return handle == 0 || handle > notebook->notes.n ? NULL : &notebook->notes.items[handle - 1];
 }
 
-uint64_t notebook_start(struct notebook *notebook, const struct agent_id *id, uint32_t token)
+static uint64_t add(struct notebook *notebook, const struct agent_id *id, uint32_t token)
 {
-    TABLE_ADD(notebook->notes,
-              ((struct note){.handle = notebook->notes.n + 1, .id = *id, .token = token}));
-    append(notebook, NOTE_STARTED, notebook->notes.n);
-    return notebook->notes.n;
+    struct note note = {.handle = notebook->notes.n + 1, .id = *id, .token = token};
+    TABLE_ADD(notebook->notes, note);
+    return note.handle;
+}
+
+uint64_t notebook_start(struct notebook *notebook, const struct agent_id *id)
+{
+    uint64_t handle = add(notebook, id, 0);
+    append(notebook, NOTE_STARTED, handle);
+    return handle;
+}
+
+void notebook_token(struct notebook *notebook, uint64_t handle, uint32_t token)
+{
+    note_of(notebook, handle)->token = token;
 }
 
 uint64_t notebook_end(struct notebook *notebook, uint64_t handle,
@@ -63,9 +74,7 @@ uint64_t notebook_end(struct notebook *notebook, uint64_t handle,
                               .attempt = record->attempt,
                               .epoch = record->epoch,
                               .track_id = record->track_id};
-        TABLE_ADD(notebook->notes,
-                  ((struct note){.handle = notebook->notes.n + 1, .id = id, .token = token}));
-        handle = notebook->notes.n;
+        handle = add(notebook, &id, token);
     }
     struct note *note = note_of(notebook, handle);
     uint8_t *copy = malloc(record->body.size + 1);

@@ -41,7 +41,9 @@ struct notebook {
 
 void notebook_done(struct notebook *notebook);
 
-uint64_t notebook_start(struct notebook *notebook, const struct agent_id *id, uint32_t token);
+uint64_t notebook_start(struct notebook *notebook, const struct agent_id *id);
+/* The execution that came of it, for the laws. */
+void notebook_token(struct notebook *notebook, uint64_t handle, uint32_t token);
 uint64_t notebook_end(struct notebook *notebook, uint64_t handle,
                       const struct wire_record_head *record, uint32_t token);
 void notebook_forget(struct notebook *notebook, uint64_t handle);

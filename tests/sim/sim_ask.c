@@ -133,7 +133,8 @@ static struct law_order some_order(struct sim *sim)
     order.rare = chance(sim, 1, 6);
     if (chance(sim, 1, 5)) {
         order.place = PLACE_HOST;
-        order.host = (uint32_t)rand_below(&sim->work, sim->swarm.workers);
+        /* Only where somebody can run it: else it would be held for ever. */
+        order.host = order.rare ? 0 : (uint32_t)rand_below(&sim->work, sim->swarm.workers);
     } else if (chance(sim, 1, 5)) {
         order.place = PLACE_ROLE;
     }
@@ -379,6 +380,8 @@ static void ask_shutdown(struct sim *sim, struct sim_client *c)
                                                      .cancel_running = chance(sim, 1, 4),
                                                      .wait_ns = wait_ns,
                                                      .broker = chance(sim, 1, 12)};
+    if (op->message.as.shutdown.broker) /* that waits for nothing */
+        op->message.as.shutdown.wait = false;
     op->mine_to = c->mine.n;
     sim_client_begin(sim, c, op, wait_ns, MUSTER_NEVER);
 }

@@ -220,8 +220,8 @@ static void take_error(struct sim *sim, struct sim_client *c, const struct wire_
                        refusal_name(refusal), (int)m->text.size, (const char *)m->text.data);
         call_answered(c->call, m->request, refusal, m->retry_after_ns, sim->now);
     } else if (m->request != 0 && m->request == c->hello_sent) {
-        trace_line(sim, TRACE_CLIENT, "client %u is not welcome: %s", c->number,
-                   refusal_name(refusal));
+        trace_line(sim, TRACE_CLIENT, "client %u is not welcome: %s %.*s", c->number,
+                   refusal_name(refusal), (int)m->text.size, (const char *)m->text.data);
         call_refused(c->call, refusal, sim->now);
     }
 }

@@ -16,8 +16,10 @@ static void hear_submitted(struct sim *sim, struct sim_client *c, const struct o
                (unsigned long long)m->first, m->count, m->duplicate ? " duplicate" : "");
     sim->laws.duplicates += m->duplicate;
     laws_acked(sim, c->session.pool_id, op->nonces, op->n_nonces, m->first, m->count, m->batch);
-    note_mine(c, m->first, m->count);
-    if (op->message.as.submit.request_id.size == 0 || op->nonces[0] != errand->nonce)
+    bool has_id = op->message.as.submit.request_id.size > 0;
+    if (!has_id || !m->duplicate) /* else it may be another handle's */
+        note_mine(c, m->first, m->count);
+    if (!has_id || op->nonces[0] != errand->nonce)
         return;
     if (errand->acked && errand->first != m->first)
         laws_break(sim, "S2", "request id %s was answered with %llu, then with %llu", errand->id,
@@ -63,7 +65,7 @@ static void hear_read(struct sim *sim, struct sim_client *c, const struct op *op
                    c->number, (unsigned long long)from, (unsigned long long)m->head);
     if (from <= c->read_to && m->next > c->read_to)
         c->read_to = m->next;
-    if (sim->healed && m->next == m->head && c->read_to == m->head)
+    if (c->in_epilogue && c->idle_waits > 0 && m->next == m->head && c->read_to == m->head)
         c->finished = true;
 }
 

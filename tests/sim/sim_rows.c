@@ -81,8 +81,23 @@ static void send_rows(struct sim *sim, const struct send *send, const struct row
     sim_egress_send(sim, send->peer, &m);
 }
 
+/* Retention has raised oldest pos in the very turn that answers. */
+static bool is_truncated(struct sim *sim, const struct send *send)
+{
+    struct core_pool_stats stats;
+    if (!core_pool_stats(sim->broker.core, send->pool, &stats) ||
+        send->as.records.from_pos >= stats.totals->oldest)
+        return false;
+    struct wire_error error = {
+        .refusal = REFUSAL_TRUNCATED, .request = send->request, .limit = stats.totals->oldest};
+    sim_egress_refuse(sim, send->peer, &error);
+    return true;
+}
+
 void sim_rows_records(struct sim *sim, const struct send *send)
 {
+    if (is_truncated(sim, send))
+        return;
     struct rows rows = rows_of(sim, send->as.records.max, send->as.records.with_command);
     uint64_t from = send->as.records.from_pos;
     vault_records(&sim->vault, send->pool, from, rows.max, add_row, &rows);

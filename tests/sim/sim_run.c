@@ -75,19 +75,24 @@ static uint64_t tag_of(const struct sim_worker *w, uint32_t index)
     return (uint64_t)w->runs[index].generation << 32 | index;
 }
 
+static void conclude(struct sim *sim, struct sim_worker *w, struct run *run)
+{
+    run->over = true;
+    run->record = record_of(sim, run);
+    trace_line(sim, TRACE_RUN, "worker %u: %u.%llu attempt %u ended %s", w->number, run->id.pool,
+               (unsigned long long)run->id.track_id, run->id.attempt,
+               state_name((enum state)run->record.state));
+    if (run->token != 0)
+        laws_ended(sim, run->token, (enum state)run->record.state, run->record.run_ns);
+    sim_worker_wake(sim, w);
+}
+
 static void ends(struct sim *sim, uint32_t number, uint64_t what)
 {
     struct sim_worker *w = &sim->workers[number];
     struct run *run = &w->runs[(uint32_t)what];
-    if (!run->used || run->over || run->generation != what >> 32)
-        return;
-    run->over = true;
-    run->record = record_of(sim, run);
-    trace_line(sim, TRACE_RUN, "worker %u: %u.%llu attempt %u ended %s", number, run->id.pool,
-               (unsigned long long)run->id.track_id, run->id.attempt,
-               state_name((enum state)run->record.state));
-    laws_ended(sim, run->token, (enum state)run->record.state, run->record.run_ns);
-    sim_worker_wake(sim, w);
+    if (run->used && !run->over && run->generation == what >> 32)
+        conclude(sim, w, run);
 }
 
 /* Into the spool, then to the agent. */
@@ -96,7 +101,8 @@ static void finish(struct sim *sim, struct sim_worker *w, struct run *run)
     uint8_t buffer[64];
     struct agent_event event = {.type = AGENT_EV_DONE};
     bool cut_off = run->ending && run->reason == REASON_CUT_OFF;
-    run->record.body = bytes_of(buffer, sim_run_body(run->token, buffer, sizeof buffer));
+    if (run->token != 0)
+        run->record.body = bytes_of(buffer, sim_run_body(run->token, buffer, sizeof buffer));
     if (!cut_off)
         run->note = notebook_end(&w->notebook, run->note, &run->record, run->token);
     event.as.done.id = run->id;
@@ -135,6 +141,11 @@ void sim_run_end(struct sim *sim, struct sim_worker *w, const struct agent_effec
     trace_line(sim, TRACE_RUN, "worker %u terminates %u.%llu attempt %u: %s", w->number,
                run->id.pool, (unsigned long long)run->id.track_id, run->id.attempt,
                reason_name(effect->reason));
+    if (run->starting) { /* nothing of it has happened */
+        run->starting = false;
+        conclude(sim, w, run);
+        return;
+    }
     int64_t takes = rand_between(&sim->chance, 0, sim->swarm.grace_ns);
     agenda_add(&sim->agenda, sim->now + takes, ends, w->number,
                tag_of(w, (uint32_t)(run - w->runs)));
@@ -195,43 +206,65 @@ static bool cannot_start(struct sim *sim)
 
 void sim_run_start(struct sim *sim, struct sim_worker *w, const struct agent_effect *effect)
 {
-    struct arguments arguments = {0};
     uint32_t index = 0;
-    if (cannot_start(sim)) {
-        struct agent_event event = {.type = AGENT_EV_UNSTARTED};
-        event.as.unstarted.id = effect->id;
-        trace_line(sim, TRACE_RUN, "worker %u cannot start %u.%llu", w->number, effect->id.pool,
-                   (unsigned long long)effect->id.track_id);
-        sim_worker_step(sim, w, &event);
-        return;
-    }
+    (void)sim;
     while (index < RUNS_MAX && w->runs[index].used)
         index++;
     MUST(index < RUNS_MAX);
-    if (!read_arguments(w->bodies.items[effect->body - 1], &arguments))
-        laws_break(sim, "WIRE", "worker %u got a body that is no command", w->number);
+    w->runs[index] = (struct run){.used = true,
+                                  .starting = true,
+                                  .generation = w->runs[index].generation,
+                                  .id = effect->id,
+                                  .slot = effect->slot,
+                                  .body = effect->body,
+                                  .note = notebook_start(&w->notebook, &effect->id)};
+}
+
+static void put_back(struct sim *sim, struct sim_worker *w, struct run *run)
+{
+    struct agent_event event = {.type = AGENT_EV_UNSTARTED};
+    event.as.unstarted.id = run->id;
+    trace_line(sim, TRACE_RUN, "worker %u cannot start %u.%llu", w->number, run->id.pool,
+               (unsigned long long)run->id.track_id);
+    notebook_forget(&w->notebook, run->note);
+    *run = (struct run){.generation = run->generation + 1};
+    sim_worker_step(sim, w, &event);
+}
+
+static void begin(struct sim *sim, struct sim_worker *w, uint32_t index)
+{
     struct run *run = &w->runs[index];
-    *run = (struct run){.used = true,
-                        .generation = run->generation,
-                        .id = effect->id,
-                        .slot = effect->slot,
-                        .started = sim->now,
-                        .wall_ns = SIM_WALL_BASE_NS + sim->now + w->wall_skew_ns,
-                        .how = arguments.how};
-    trace_line(sim, TRACE_RUN, "worker %u starts %u.%llu attempt %u", w->number, effect->id.pool,
-               (unsigned long long)effect->id.track_id, effect->id.attempt);
-    run->token = laws_started(sim, w->number, &effect->id, arguments.nonce);
-    run->note = notebook_start(&w->notebook, &effect->id, run->token);
-    if (sim->swarm.plant != PLANT_SPOOL_LATE)
-        notebook_flush(&w->notebook);
+    struct arguments arguments = {0};
+    if (!read_arguments(w->bodies.items[run->body - 1], &arguments))
+        laws_break(sim, "WIRE", "worker %u got a body that is no command", w->number);
+    run->starting = false;
+    run->started = sim->now;
+    run->wall_ns = SIM_WALL_BASE_NS + sim->now + w->wall_skew_ns;
+    run->how = arguments.how;
+    trace_line(sim, TRACE_RUN, "worker %u starts %u.%llu attempt %u", w->number, run->id.pool,
+               (unsigned long long)run->id.track_id, run->id.attempt);
+    run->token = laws_started(sim, w->number, &run->id, arguments.nonce);
+    notebook_token(&w->notebook, run->note, run->token);
     agenda_add(&sim->agenda, sim->now + arguments.run_ns, ends, w->number, tag_of(w, index));
+}
+
+void sim_run_begin(struct sim *sim, struct sim_worker *w)
+{
+    for (uint32_t i = 0; i < RUNS_MAX; i++) {
+        if (!w->runs[i].used || !w->runs[i].starting)
+            continue;
+        if (cannot_start(sim))
+            put_back(sim, w, &w->runs[i]);
+        else
+            begin(sim, w, i);
+    }
 }
 
 void sim_run_abandon(struct sim *sim, struct sim_worker *w)
 {
     for (uint32_t i = 0; i < RUNS_MAX; i++) {
         struct run *run = &w->runs[i];
-        if (run->used && !run->over)
+        if (run->used && !run->over && run->token != 0)
             laws_ended(sim, run->token, STATE_LOST, 0);
         *run = (struct run){.generation = run->generation + 1};
     }

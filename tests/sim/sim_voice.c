@@ -133,8 +133,10 @@ void sim_voice_unqueue(struct sim_worker *w, uint64_t handle)
 static void queue_report(struct sim *sim, struct sim_worker *w, uint64_t handle)
 {
     const struct note *note = notebook_note(&w->notebook, handle);
-    if (note == NULL || note->record.state == STATE_NONE)
+    if (note == NULL || note->record.state == STATE_NONE) {
         laws_break(sim, "S6", "worker %u reports what is not in its spool", w->number);
+        return;
+    }
     for (size_t i = 0; i < w->reports.n; i++)
         if (w->reports.items[i] == handle)
             return;

@@ -82,20 +82,12 @@ static void drop_body(struct sim_worker *w, uint64_t handle)
         free_bytes(&w->bodies.items[handle - 1]);
 }
 
-static void reopen_due(struct sim *sim, uint32_t number, uint64_t life)
-{
-    struct sim_worker *w = &sim->workers[number];
-    if (w->alive && w->life == life)
-        sim_worker_wake(sim, w);
-}
-
 static void reopen(struct sim *sim, struct sim_worker *w, int64_t delay_ns)
 {
     network_close(sim, w->number, false);
     sim_voice_reset(w);
     w->reconnected = false;
     w->reopen_at = sim->now + delay_ns;
-    agenda_add(&sim->agenda, w->reopen_at, reopen_due, w->number, w->life);
 }
 
 static void perform(struct sim *sim, struct sim_worker *w, const struct wish *wish)
@@ -144,18 +136,28 @@ static void flush_spool(const struct sim *sim, struct sim_worker *w)
         notebook_flush(&w->notebook);
 }
 
-static void settle(struct sim *sim, struct sim_worker *w)
+/* A wish may make the agent wish more: one that cannot start, one that is cancelled. */
+static void perform_wishes(struct sim *sim, struct sim_worker *w)
 {
-    flush_spool(sim, w);
-    /* A wish may make the agent wish more: one that cannot start, one that is cancelled. */
     for (size_t i = 0; i < w->wishes.n; i++) {
         struct wish wish = w->wishes.items[i];
         perform(sim, w, &wish);
     }
     w->wishes.n = 0;
     w->returned.n = 0;
-    if (is_killed_here(sim, w))
-        return;
+}
+
+/* Notes first, then starts; what they lead to, likewise. */
+static void settle(struct sim *sim, struct sim_worker *w)
+{
+    do {
+        perform_wishes(sim, w);
+        flush_spool(sim, w);
+        if (is_killed_here(sim, w))
+            return;
+        sim_run_begin(sim, w);
+        sim_run_take_ended(sim, w);
+    } while (w->wishes.n > 0);
     flush_spool(sim, w);
     sim_voice_flush(sim, w);
     if (!is_killed_here(sim, w))
@@ -172,6 +174,8 @@ static void plan(struct sim *sim, struct sim_worker *w)
     }
     w->wake_at = MUSTER_NEVER;
     muster_time due = agent_deadline(w->agent);
+    if (w->reopen_at < due)
+        due = w->reopen_at;
     if (sim->net.dealers[w->number].inbox.n > 0)
         due = sim->now;
     if (due != MUSTER_NEVER)

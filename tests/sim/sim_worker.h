@@ -21,6 +21,7 @@ enum { RUNS_MAX = 2 * SLOTS_MAX };
 
 struct run {
     bool used;
+    bool starting; /* noted; it starts when the spool is written, unless it is ended before */
     uint32_t generation;
     struct agent_id id;
     uint32_t slot;
@@ -29,6 +30,7 @@ struct run {
     muster_time started;
     int64_t wall_ns;
     enum how how;
+    uint64_t body;
     bool ending; /* TERM was given, because of: */
     enum reason reason;
     bool over; /* … and the agent was not told yet; ended as: */
@@ -82,6 +84,8 @@ void sim_worker_step(struct sim *sim, struct sim_worker *w, struct agent_event *
 
 /* sim_run.c: executions */
 void sim_run_start(struct sim *sim, struct sim_worker *w, const struct agent_effect *effect);
+/* The spool has the notes of those that are to start. */
+void sim_run_begin(struct sim *sim, struct sim_worker *w);
 void sim_run_end(struct sim *sim, struct sim_worker *w, const struct agent_effect *effect);
 void sim_run_kill(struct sim *sim, struct sim_worker *w, const struct agent_effect *effect);
 void sim_run_cancel_unstarted(struct sim *sim, struct sim_worker *w,

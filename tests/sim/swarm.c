@@ -54,8 +54,8 @@ static void draw_limits(struct core_limits *limits, struct rand *rand, uint64_t 
 {
     *limits = core_limits_default();
     limits->commands_max = (uint32_t)ONE_OF(rand, 64, 400, 400, 400);
-    limits->pools_max = 32;
-    limits->clients_max = 64;
+    limits->pools_max = 512;
+    limits->clients_max = 512;
     limits->workers_max = 32;
     limits->names_max = 1024;
     limits->classes_max = 256;

@@ -267,7 +267,7 @@ static bool is_at_rest(const struct sim *sim)
     for (uint32_t i = 0; i < sim->swarm.clients; i++)
         if (!sim->clients[i].finished)
             return false;
-    return true;
+    return laws_all_ended(sim);
 }
 
 static void rest(struct sim *sim)
