@@ -57,8 +57,8 @@ static enum wire_type receive_type(void *sock)
     arena_init(&arena, WIRE_DECODE_MEMORY_MAX);
     assert_int_equal(zmq_poll(&item, 1, 60000), 1);
     assert_int_equal(sock_receive(sock, &frame), 0);
-    assert_int_equal(
-        wire_decode(zmq_msg_data(&frame), zmq_msg_size(&frame), &arena, &m, &error), 0);
+    assert_int_equal(wire_decode(zmq_msg_data(&frame), zmq_msg_size(&frame), &arena, &m, &error),
+                     0);
     zmq_msg_close(&frame);
     arena_done(&arena);
     return m.type;
