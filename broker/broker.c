@@ -73,11 +73,16 @@ static int complain(const struct buffer *message)
 struct load {
     struct core *core;
     struct hints hints;
+    uint64_t commands, commands_max;
 };
 
 static void emit_fact(void *ctx, const struct fact *fact)
 {
     struct load *load = ctx;
+    if (fact->type == FACT_SUBMITTED)
+        load->commands++;
+    if (load->commands > load->commands_max)
+        return; /* the core has no room: refused when the number is known */
     core_replay(load->core, fact);
     hints_note(&load->hints, fact);
 }
@@ -88,10 +93,19 @@ static int open_store(struct broker *b)
                                     .reserve_bytes = b->config->reserve_bytes,
                                     .cache_bytes = b->config->cache_bytes};
     struct store_error error = {0};
-    struct load load = {.core = b->core, .hints = HINTS_EMPTY};
+    struct load load = {
+        .core = b->core, .hints = HINTS_EMPTY, .commands_max = b->config->queue_max};
     int r = store_open(&b->store, &options, &error);
     if (r == 0)
         r = store_load(b->store, emit_fact, &load, &error);
+    if (r == 0 && load.commands > load.commands_max) {
+        r = -EINVAL;
+        snprintf(error.text, sizeof error.text,
+                 "The store %s holds %llu commands that are not final, more than --queue-max %llu: "
+                 "raise that.",
+                 b->config->store_dir, (unsigned long long)load.commands,
+                 (unsigned long long)load.commands_max);
+    }
     if (r == 0)
         hints_tell(&load.hints, b->store, b->core);
     hints_done(&load.hints);

@@ -13,6 +13,7 @@
 
 #include <czmq.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,10 @@ static int parse_ready_fd(void *target, const char *value, struct buffer *messag
     unsigned long fd = strtoul(value, &end, 10);
     if (*value == '\0' || *end != '\0' || fd > 65535) {
         buffer_printf(message, "must be a file descriptor, not \"%s\"", value);
+        return -EINVAL;
+    }
+    if (fcntl((int)fd, F_GETFD) < 0) {
+        buffer_printf(message, "must be a descriptor that is open: %lu is not", fd);
         return -EINVAL;
     }
     config->ready_fd = fd;

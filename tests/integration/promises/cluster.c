@@ -114,7 +114,10 @@ int cluster_try_broker(struct cluster *c, const char *store, const char *clients
     char err[128];
     int ready;
     struct buffer said = BUFFER_EMPTY;
-    const char *args[] = {"--store", store, "--clients", clients, "--workers", workers, NULL};
+    const char *args[CLUSTER_ARGS_MAX + 8] = {"--store", store,       "--clients",
+                                              clients,   "--workers", workers};
+    for (size_t i = 0; c->broker_args[i] != NULL; i++)
+        args[6 + i] = c->broker_args[i];
     snprintf(err, sizeof err, "%s/err", c->dir);
     unlink(err);
     pid_t pid = start("muster-broker", args, err, &ready);

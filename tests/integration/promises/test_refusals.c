@@ -106,6 +106,36 @@ static void test_bad_input__a_second_broker_is_refused_on_the_store_and_on_the_p
     assert_int_equal(submit_echo(c, 1), 1);
 }
 
+static void test_bad_input__a_queue_that_is_longer_than_its_limit_is_refused_and_kept(void **state)
+{
+    struct cluster *c = *state;
+    char text[1024];
+    cluster_start_broker(c);
+    c->pool = cluster_open(c, "long");
+    for (int i = 0; i < 5; i++)
+        submit_echo(c, i);
+    muster_pool_close(&c->pool);
+    cluster_kill_broker(c, SIGKILL);
+    c->broker_args[0] = "--queue-max";
+    c->broker_args[1] = "4";
+    assert_int_equal(cluster_try_broker(c, c->store, c->clients, c->workers, text), 125);
+    assert_non_null(strstr(text, "--queue-max"));
+    c->broker_args[1] = "5";
+    cluster_start_broker(c);
+    c->pool = cluster_open(c, "long");
+    assert_int_equal(good(c->pool, muster_queue_length(c->pool)), 5);
+}
+
+static void test_bad_input__a_ready_descriptor_that_is_not_open_is_refused(void **state)
+{
+    struct cluster *c = *state;
+    char text[1024];
+    c->broker_args[0] = "--ready-fd";
+    c->broker_args[1] = "59"; /* the broker would close it: one of its own by then */
+    assert_int_equal(cluster_try_broker(c, c->store, c->clients, c->workers, text), 125);
+    assert_non_null(strstr(text, "59"));
+}
+
 static void
 test_bad_input__a_directory_that_cannot_be_made_and_a_network_address_are_refused(void **state)
 {
@@ -382,6 +412,8 @@ int main(void)
         TEST(test_s15__records_show_durations_and_the_skew_of_clocks),
         TEST(test_s16__malformed_frames_get_an_error_and_the_connection_goes_on),
         TEST(test_bad_input__a_second_broker_is_refused_on_the_store_and_on_the_path),
+        TEST(test_bad_input__a_queue_that_is_longer_than_its_limit_is_refused_and_kept),
+        TEST(test_bad_input__a_ready_descriptor_that_is_not_open_is_refused),
         TEST(test_bad_input__a_directory_that_cannot_be_made_and_a_network_address_are_refused),
         TEST(test_bad_input__an_absent_broker_and_a_stranger_are_told_apart_from_a_slow_one),
         TEST(test_bad_input__two_workers_cannot_be_one_host),
