@@ -127,7 +127,8 @@ uint64_t command_end(struct core *core, uint32_t index, const struct ending *end
     if (report != NULL)
         put_report(r, report);
     r->crc = log_crc(pool->totals.crc, r, report == NULL ? 0 : report->body_crc);
-    remember(core, c, r);
+    if (report != NULL) /* a record that comes behind the broker's own is no repeat of it */
+        remember(core, c, r);
     uint64_t pos = r->pos;
     apply(core, fact);
     if (client != 0)
