@@ -97,8 +97,10 @@ void command_arm_lost(struct core *core, uint32_t index)
     struct command *c = command_at(&core->commands, index);
     struct more *more = command_more(&core->commands, c);
     int64_t after = more->lost_after_ns != 0 ? more->lost_after_ns : core->limits.lost_after_ns;
+    /* 1 ns says: at once, when the lease expires. */
+    muster_time at = after <= 1 ? core->now : time_add(core->now, after);
     disarm(core, &more->timer_end);
-    more->timer_end = timer_add(core, TIMER_END, index, time_add(core->now, after));
+    more->timer_end = timer_add(core, TIMER_END, index, at);
 }
 
 static void command_due(struct core *core, enum timer_kind kind, uint32_t index)

@@ -130,7 +130,8 @@ static bool is_same(const struct fact *a, const struct fact *b)
 static void put(struct rows *rows, const struct fact *fact)
 {
     struct row row = row_of(fact);
-    for (size_t i = 0; i < rows->n; i++)
+    bool is_log = fact->type == FACT_RECORDED; /* never changed */
+    for (size_t i = 0; i < rows->n && !is_log; i++)
         if (is_same(&rows->items[i].fact, fact)) {
             row_done(&rows->items[i]);
             rows->items[i] = row;
@@ -297,8 +298,7 @@ static void commit_one(struct vault *vault, const struct fact *fact)
         change_live(vault, fact);
         break;
     case FACT_RECORDED:
-        MUST(vault_record(vault, fact->as.recorded.pool, fact->as.recorded.track_id) == NULL);
-        end_live(vault, &fact->as.recorded);
+        end_live(vault, &fact->as.recorded); /* refuses a second record */
         put(&vault->records, fact);
         break;
     case FACT_CURSOR:
