@@ -287,7 +287,7 @@ static void renew(struct ingress *in, peer_id peer, const struct wire_renew *m)
 static int see_prior(void *ctx, const struct store_record *record)
 {
     struct event_report *report = ctx;
-    report->prior.found = true;
+    report->prior.found = record->body.size > 0; /* else the broker ended it: nothing is repeated */
     report->prior.attempt = record->fact.attempt;
     report->prior.worker = record->fact.worker;
     report->prior.pos = record->fact.pos;
