@@ -40,6 +40,7 @@ struct law_order {
     enum place place;
     uint32_t host;                           /* PLACE_HOST: number of the worker */
     int64_t delay_ns, within_ns, at_wall_ns; /* when it may start; 0: whenever */
+    int64_t lost_after_ns;
     /* what became of it */
     uint32_t pool_index; /* + 1 */
     uint64_t batch;

@@ -81,6 +81,9 @@ static struct wire_submission submission_of(struct op *op, const struct law_orde
                                     .rerunnable = order->rerunnable,
                                     .priority = order->priority,
                                     .max_attempts = order->max_attempts,
+                                    .delay_ns = order->delay_ns,
+                                    .start_within_ns = order->within_ns,
+                                    .lost_after_ns = order->lost_after_ns,
                                     .body = command_body(op, nonce, run_ns, how)};
 }
 

@@ -248,7 +248,7 @@ static void look_up_record(struct sim *sim, struct event_report *report)
     if (row == NULL || !row->final)
         return;
     const struct row_record *record = table_record(pool, row->pos);
-    report->prior.found = !record->gone;
+    report->prior.found = !record->gone && record->body.size > 0; /* else it is the broker's own */
     report->prior.attempt = record->recorded.attempt;
     report->prior.worker = record->recorded.worker;
     report->prior.pos = row->pos;

@@ -15,6 +15,7 @@ void stage_open(struct stage *stage, uint32_t workers)
     swarm.workers = workers;
     struct sim *sim = stage->sim = sim_new(4, &swarm, 0, 0);
     sim->script = true;
+    sim->clients[0].pool = "default"; /* pool 1 */
     sim_broker_start(sim);
     for (uint32_t i = 0; i < workers; i++)
         sim_worker_start(sim, &sim->workers[i]);
@@ -34,11 +35,25 @@ void stage_pass(struct stage *stage, int64_t ms)
     stage_expect_order(stage);
 }
 
+static void submit(struct stage *stage, int64_t run_ms, const struct law_order *order)
+{
+    MUST(sim_ask_submit(stage->sim, &stage->sim->clients[0], order, 1, run_ms * MUSTER_MS,
+                        HOW_OK) != NULL);
+}
+
 void stage_submit(struct stage *stage, int64_t run_ms, bool rerunnable)
 {
-    struct law_order order = {.rerunnable = rerunnable};
-    MUST(sim_ask_submit(stage->sim, &stage->sim->clients[0], &order, 1, run_ms * MUSTER_MS,
-                        HOW_OK) != NULL);
+    submit(stage, run_ms, &(struct law_order){.rerunnable = rerunnable});
+}
+
+void stage_submit_brittle(struct stage *stage, int64_t run_ms)
+{
+    submit(stage, run_ms, &(struct law_order){.lost_after_ns = 1});
+}
+
+void stage_submit_within(struct stage *stage, int64_t within_ms)
+{
+    submit(stage, 100, &(struct law_order){.within_ns = within_ms * MUSTER_MS});
 }
 
 void stage_cancel(struct stage *stage, bool running)

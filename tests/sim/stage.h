@@ -10,13 +10,17 @@ struct stage {
     uint32_t workers;
 };
 
-/* Everybody is there and has said hello; the trace is empty. One client, with a pool of its own. */
+/* Everybody is there and has said hello; the trace is empty. One client, with pool 1. */
 void stage_open(struct stage *stage, uint32_t workers);
 void stage_close(struct stage *stage);
 
 void stage_pass(struct stage *stage, int64_t ms);
 /* One command that runs for so long and ends ok. */
 void stage_submit(struct stage *stage, int64_t run_ms, bool rerunnable);
+/* One that must not run twice and is lost as soon as its worker's lease expires. */
+void stage_submit_brittle(struct stage *stage, int64_t run_ms);
+/* One that has to start soon. */
+void stage_submit_within(struct stage *stage, int64_t within_ms);
 /* Everything of this client. */
 void stage_cancel(struct stage *stage, bool running);
 void stage_read(struct stage *stage);

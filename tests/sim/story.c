@@ -72,7 +72,9 @@ static void say_worker_frame(struct buffer *b, const struct wire_message *m)
                           m->as.recorded.verdicts[i].stale ? "stale" : "kept");
         break;
     case WIRE_STOP:
-        say_attempts(b, m->as.stop.attempts, m->as.stop.n_attempts);
+        for (uint32_t i = 0; i < m->as.stop.n_attempts; i++)
+            buffer_printf(b, " %" PRIu64 ".%u", m->as.stop.attempts[i].track_id,
+                          m->as.stop.attempts[i].attempt);
         buffer_printf(b, " %s%s", reason_name((enum reason)m->as.stop.reason),
                       m->as.stop.forget ? " forget" : "");
         break;
