@@ -16,7 +16,7 @@ static const char *why_of(const struct wire_command_row *row)
 {
     if (state_is_final((enum state)row->state))
         return reason_text((enum reason)row->reason);
-    return row->hold != HOLD_NONE ? hold_text((enum hold)row->hold) : NULL;
+    return row->hold != HOLD_NONE ? hold_text((enum hold)row->hold) : "";
 }
 
 static int build_info(const struct wire_command_row *row, struct arena *arena,
