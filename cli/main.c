@@ -74,6 +74,9 @@ static int run_verb(const struct verb *verb, int argc, const char **argv)
         status = help_verb(stdout, verb, table.rows) < 0 ? say_no_memory() : EXIT_OK;
     } else if (globals.json && globals.jsonl) {
         status = say_usage(verb->name, "--json and --jsonl are two forms: give one of them");
+    } else if (options_find_empty() != NULL) {
+        status = say_usage(verb->name, "option %s is empty: give it a value, or leave it out",
+                           options_find_empty());
     } else {
         status = verb->run(&args);
     }

@@ -336,3 +336,20 @@ int options_apply(muster_command *command)
     }
     return status;
 }
+
+/* A script's unset variable would otherwise mean any host, or another pool or broker. */
+const char *options_find_empty(void)
+{
+    const struct {
+        const char *name, *value;
+    } named[] = {{"--on", shared.on},
+                 {"--url", shared.url},
+                 {"--pool", globals.pool},
+                 {"--broker", globals.broker}};
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
+        if (named[i].value != NULL && named[i].value[0] == '\0') {
+            return named[i].name;
+        }
+    }
+    return NULL;
+}

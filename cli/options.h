@@ -74,4 +74,7 @@ void options_done(void);
 /* Sets what was given on the command. 0, or an exit status after it said what is wrong. */
 int options_apply(muster_command *command);
 
+/* The option whose value is empty though it must name something, NULL: none. */
+const char *options_find_empty(void);
+
 #endif

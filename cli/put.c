@@ -92,6 +92,9 @@ static int check(const struct opt_result *args)
         return say_usage("put", "--name gives one name, but there are %d files",
                          args->operand_count);
     }
+    if (name != NULL && name[0] == '\0') {
+        return say_usage("put", "--name is empty: leave it out to take the file's own");
+    }
     if (shared.each && shared.throttled) {
         return say_usage("put", "--each submits all at once: it cannot be --throttled");
     }
