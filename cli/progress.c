@@ -1,7 +1,8 @@
 /* The view of running commands.
  *
- * Counts what ended by the records that pass, and asks the broker at most once a second about the
- * rest, on a terminal only. Invariant: `drawn` lines stand above the cursor, which is in column 1.
+ * Counts what ended by the records that pass, and asks the broker about the rest: on a terminal
+ * at most once a second, elsewhere once, to say what is held. Invariant: `drawn` lines stand above
+ * the cursor, which is in column 1.
  */
 #include "cli/progress.h"
 
@@ -19,7 +20,14 @@
 #include "cli/record.h"
 #include "cli/table.h"
 
-enum { STATES = 16, FIRST_LOOK_MS = 400, LOOK_MS = 1000, HOST_BYTES = 64, TEXT_BYTES = 240 };
+enum {
+    STATES = 16,
+    FIRST_LOOK_MS = 400,
+    LOOK_MS = 1000,
+    TELL_MS = 2000,
+    HOST_BYTES = 64,
+    TEXT_BYTES = 240
+};
 
 struct row {
     int64_t track_id;
@@ -30,7 +38,7 @@ struct row {
 
 static struct {
     struct progress_plan plan;
-    bool is_on, is_live, has_color;
+    bool is_on, is_live, has_color, has_told;
     size_t rows_used;
     struct row rows[PROGRESS_ROWS_MAX];
     size_t ended[STATES], final_count;
@@ -197,7 +205,8 @@ static int look_at(const muster_command_info *info, void *arg)
         return 0;
     }
     view.live[info->state]++;
-    if (info->why != NULL && info->why[0] != '\0') {
+    bool is_first_held = info->state == MUSTER_HELD && view.live[MUSTER_HELD] == 1;
+    if (info->why != NULL && info->why[0] != '\0' && (is_first_held || view.why[0] == '\0')) {
         snprintf(view.why, sizeof view.why, "%s", info->why);
     }
     struct row *row = find_row(info->track_id);
@@ -258,19 +267,36 @@ static void draw(bool is_last)
         const struct row *row = &view.rows[0];
         char text[TIME_TEXT_MAX];
         time_format_duration(text, (time_boot_ns() - view.began) / MUSTER_S * MUSTER_S);
-        buffer_printf(&line, "%lld  %s  %s%s%s  %s", (long long)row->track_id,
+        const char *why = row->state == MUSTER_RUNNING ? "" : view.why;
+        buffer_printf(&line, "%lld  %s  %s%s%s%s  %s", (long long)row->track_id,
                       muster_state_name(row->state != 0 ? row->state : MUSTER_QUEUED),
                       row->host[0] != '\0' ? "on " : "", row->host,
-                      row->state == MUSTER_RUNNING ? "" : view.why, text);
+                      row->host[0] != '\0' && why[0] != '\0' ? "  " : "", why, text);
         draw_line(&line, columns, false);
     }
     fflush(stderr);
     buffer_done(&line);
 }
 
+/* Without a terminal nothing moves, and a host that is away would look like a hang. */
+static void tell_held(void)
+{
+    look();
+    view.has_told = true;
+    if (view.live[MUSTER_HELD] > 0) {
+        fprintf(stderr, "muster: %zu of %zu held: %s\n", view.live[MUSTER_HELD], view.plan.count,
+                view.why);
+        fflush(stderr);
+    }
+}
+
 void progress_tick(void)
 {
     muster_time now = time_boot_ns();
+    if (view.is_on && !view.is_live && !view.has_told && view.final_count < view.plan.count &&
+        now - view.began >= TELL_MS * MUSTER_MS) {
+        tell_held();
+    }
     if (!view.is_live || view.plan.count == 0 || now < view.next_look) {
         return;
     }
@@ -284,7 +310,7 @@ void progress_tick(void)
 void progress_end(void)
 {
     struct buffer text = BUFFER_EMPTY;
-    if (view.is_on && view.plan.is_several) {
+    if (view.is_on && view.plan.is_several && view.plan.count > 0) {
         if (view.is_live) {
             draw(true);
             view.drawn = 0; /* the last picture stays */

@@ -7,6 +7,7 @@
 #include "cli/exit.h"
 #include "cli/listing.h"
 #include "cli/options.h"
+#include "cli/record.h"
 #include "cli/say.h"
 #include "cli/select.h"
 #include "cli/verb.h"
@@ -118,7 +119,9 @@ static int run(const struct opt_result *args)
     status = broker_open(BROKER_RUNNING, &broker);
     if (status == 0) {
         status = gather_all(broker.pool, &set, &gathered);
-        if (status == 0) {
+        if (status == 0 && gathered.count == 0 && !emit_is_wanted()) {
+            say("no unfinished command in pool %s", muster_pool_name(broker.pool));
+        } else if (status == 0) {
             status = watch_run(&(struct watch){
                 .pool = broker.pool,
                 .ids = gathered.ids,
