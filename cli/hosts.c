@@ -41,7 +41,9 @@ static void add_row(struct table *table, const muster_host_info *host)
     } else {
         table_addf(table, "%.1fms", host->round_trip_ms);
     }
-    table_addf(table, "%+.0fms", host->skew_ms);
+    /* Less than half a millisecond is none: "-0ms" would say a direction. */
+    double skew_ms = host->skew_ms;
+    table_addf(table, "%+.0fms", skew_ms > -0.5 && skew_ms < 0.5 ? 0.0 : skew_ms);
     table_add(table, host->tree_kill);
     table_add(table, host->version);
     table_add(table, seen);

@@ -15,8 +15,9 @@ static void print(const struct broker *broker, const muster_stats *stats, double
     struct emit emit;
     struct buffer object = BUFFER_EMPTY;
     if (!emit_is_wanted()) {
-        printf("%s  %.1fms  version %s  %d hosts\n", muster_pool_broker(broker->pool), took_ms,
-               stats->broker_version != NULL ? stats->broker_version : "?", stats->hosts);
+        printf("%s  %.1fms  version %s  %d host%s\n", muster_pool_broker(broker->pool), took_ms,
+               stats->broker_version != NULL ? stats->broker_version : "?", stats->hosts,
+               stats->hosts == 1 ? "" : "s");
         return;
     }
     json_open(&object, '{');

@@ -43,9 +43,17 @@ static void append_counts(struct buffer *text, const muster_stats *stats)
     buffer_append_str(text, is_first ? "none yet\n" : "\n");
     buffer_printf(text, "%-*sall final up to %lld, all ok up to %lld\n", NAME_WIDTH, "watermarks",
                   (long long)stats->final_to, (long long)stats->ok_to);
-    buffer_printf(text, "%-*s%lld at most", NAME_WIDTH, "queue", (long long)stats->peak_in_queue);
-    buffer_printf(text, "\n%-*spositions %lld to %lld\n", NAME_WIDTH, "result log",
-                  (long long)(stats->head > 0 ? stats->oldest + 1 : 0), (long long)stats->head);
+    buffer_printf(text, "%-*s%lld unfinished at most\n", NAME_WIDTH, "queue",
+                  (long long)(stats->peak_in_queue > 0 ? stats->peak_in_queue : 0));
+    if (stats->head > stats->oldest) {
+        buffer_printf(text, "%-*spositions %lld to %lld\n", NAME_WIDTH, "result log",
+                      (long long)stats->oldest + 1, (long long)stats->head);
+    } else if (stats->head > 0) {
+        buffer_printf(text, "%-*snothing kept, the newest position was %lld\n", NAME_WIDTH,
+                      "result log", (long long)stats->head);
+    } else {
+        buffer_printf(text, "%-*sempty\n", NAME_WIDTH, "result log");
+    }
 }
 
 static void append_broker(struct buffer *text, const muster_stats *stats)

@@ -5,8 +5,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "base/time.h"
-
 #include "cli/value.h"
 
 static bool is_map(const muster_value *value)
@@ -42,7 +42,8 @@ static void append_headings(struct buffer *headings, const muster_value *row)
     }
 }
 
-/* What stores answer: a time is a number of seconds, an absent object has the size -1. */
+/* What stores answer: a time is a number of seconds, a rate bytes in one, and an absent object has
+ * the size -1. */
 static void add_cell(struct table *table, const char *key, const muster_value *value)
 {
     struct buffer text = BUFFER_EMPTY;
@@ -50,6 +51,13 @@ static void add_cell(struct table *table, const char *key, const muster_value *v
         char time[TIME_TEXT_MAX];
         time_format_iso(time, (muster_time)(muster_value_double(value) * 1e9));
         table_add(table, time);
+        return;
+    }
+    if (strcmp(key, "rate") == 0 && is_number(value)) {
+        char rate[TEXT_SIZE_MAX];
+        double bytes = muster_value_double(value);
+        text_format_size(rate, bytes > 0 && bytes < 1e18 ? (uint64_t)bytes : 0);
+        table_addf(table, "%s/s", rate);
         return;
     }
     if (strcmp(key, "size") == 0 && muster_value_kind(value) == MUSTER_INT &&
