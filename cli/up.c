@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/broker.h"
@@ -19,7 +20,7 @@
 #include "cli/say.h"
 #include "cli/verb.h"
 
-enum { SLOTS_MAX = 4096, ARGV_ROOM = 24 };
+enum { SLOTS_MAX = 4096, ARGV_ROOM = 24, LOOK_MS = 50, LOOKS_MAX = 100 };
 
 #define READY_WITHIN (30 * MUSTER_S)
 #define END_WITHIN (20 * MUSTER_S)
@@ -239,15 +240,21 @@ static int on_host(const muster_host_info *host, void *arg)
     return 0;
 }
 
+/* A worker that outlived its broker needs a moment to find the new one. */
 static int ask_slots(const struct place *place, struct report *report)
 {
     struct broker broker;
     struct looked_for looked_for = {.host = place->host};
+    const struct timespec pause = {.tv_nsec = LOOK_MS * MUSTER_MS};
     int status = broker_open_at(place->clients, &broker);
     if (status != 0) {
         return status;
     }
     int64_t code = muster_hosts(broker.pool, on_host, &looked_for);
+    for (int i = 0; code >= 0 && looked_for.slots == 0 && i < LOOKS_MAX; i++) {
+        (void)nanosleep(&pause, NULL);
+        code = muster_hosts(broker.pool, on_host, &looked_for);
+    }
     if (code < 0) {
         status = say_failed(broker.pool, code, "list the hosts");
     }
@@ -262,7 +269,8 @@ static void print(const struct place *place, const struct report *report)
     if (!emit_is_wanted()) {
         printf("broker  ready   %s\n", place->clients);
         if (report->worker > 0) {
-            printf("worker  %-7s %d slots\n", place->host, report->slots);
+            printf("worker  %-7s %d slots%s\n", place->host, report->slots,
+                   report->slots == 0 ? " (it has not reached the broker yet)" : "");
         }
         return;
     }
@@ -291,6 +299,8 @@ static void tell_what_was_there(const struct report *report)
         say("running already");
     } else if (report->broker_was_there && report->worker > 0) {
         say("the broker was running already, the worker was not: it is now");
+    } else if (report->worker_was_there) {
+        say("the worker was running already, the broker was not: it is now");
     }
     if ((report->broker_was_there && gave_broker) || (report->worker_was_there && gave_worker)) {
         say("options of `up` change nothing of what runs already: muster down, then muster up");
