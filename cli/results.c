@@ -178,11 +178,13 @@ const struct verb verb_results = {
     .name = "results",
     .summary = "read the final records in order",
     .usage = (const char *const[]){"[OPTION…]", NULL},
-    .about = "Prints the pool's final records by position, without a gap and each once. Reading "
-             "changes nothing: the same --from gives the same answer. A position before the oldest "
-             "kept record is an error, never an empty answer.\n\n"
-             "With --consumer the broker remembers, durably, how far the records were printed; the "
-             "next call with the same name goes on there.",
+    .about =
+        "Prints the pool's final records by position, without a gap and each once. Reading "
+        "changes nothing: the same --from gives the same answer. A position before the oldest "
+        "kept record is an error, never an empty answer.\n\n"
+        "With --consumer the broker remembers, durably, how far the records were printed; the "
+        "next call with the same name goes on there. The first call with a name sets it behind the "
+        "newest record: it prints what ends from then on.",
     .examples = (const char *const[]){"muster results --from 0 --jsonl > all.jsonl",
                                       "muster results -f --max 10",
                                       "muster results --consumer report --jsonl", NULL},
