@@ -230,9 +230,11 @@ static void judge_record(struct sim *sim, const struct law_life *life,
     if (deed->track_id != fact->track_id || deed->id.pool != fact->pool ||
         deed->id.attempt != fact->attempt || deed->id.epoch != lease->epoch ||
         deed->state != fact->state)
-        laws_break(sim, "L5", "command %u.%llu: attempt %u ended %s, but the record says %s",
-                   fact->pool, id, deed->id.attempt, state_name(deed->state),
-                   state_name(fact->state));
+        laws_break(sim, "L5",
+                   "command %u.%llu: the record of attempt %u, %s, is that of %u.%llu "
+                   "attempt %u, %s",
+                   fact->pool, id, fact->attempt, state_name(fact->state), deed->id.pool,
+                   (unsigned long long)deed->track_id, deed->id.attempt, state_name(deed->state));
 }
 
 static uint8_t *put(uint8_t *at, uint64_t value, int bytes)
@@ -352,6 +354,34 @@ void laws_fact(struct sim *sim, const struct fact *fact, struct bytes body)
         break;
     }
     trace_fact(sim, fact);
+}
+
+/* ---- leases ---------------------------------------------------------------------------------- */
+
+void laws_ticked(struct sim *sim, const struct fact *fact)
+{
+    const struct laws *laws = &sim->laws;
+    bool is_lost = fact->type == FACT_RECORDED && fact->as.recorded.state == STATE_LOST;
+    /* A peer that had to be forgotten is not known until it has said hello again. */
+    if ((fact->type != FACT_QUEUED && !is_lost) || swarm_has(&sim->swarm, FAULT_FULL_PIPE) ||
+        sim->swarm.peers_max < 256)
+        return;
+    uint32_t number = is_lost ? fact->as.recorded.pool : fact->as.queued.pool;
+    uint64_t track_id = is_lost ? fact->as.recorded.track_id : fact->as.queued.track_id;
+    const struct law_life *life = laws_life(laws_pool(sim, number), track_id);
+    if (life == NULL || life->lease == 0)
+        return;
+    uint32_t worker = laws_worker(laws, laws->leases.items[life->lease - 1].worker);
+    if (worker >= WORKERS_MAX)
+        return;
+    muster_time heard = sim->workers[worker].arrived;
+    if (heard < sim->broker.started)
+        heard = sim->broker.started;
+    if (sim->broker.turn_now - heard < sim->swarm.limits.lease_ns)
+        laws_break(sim, "S4",
+                   "command %u.%llu is taken from worker %u, which was heard %lld ms ago", number,
+                   (unsigned long long)track_id, worker,
+                   (long long)((sim->broker.turn_now - heard) / MUSTER_MS));
 }
 
 /* ---- as a whole ------------------------------------------------------------------------------ */

@@ -9,6 +9,7 @@
  *   L8  submitted = held + queued + running + final L10 dispatch by (priority, track_id)
  *   L11 once healed, everything ends in bounded time
  *   CRC the log's checksum is that of its records
+ *   S4 a lease expires by silence alone
  *   S1 … the promise of that number                 PLACE  a command runs where it may
  *   CHECK a machine's own invariants                DIGEST state before a crash = after the load
  *   STORE a fact that does not fit the rows         WIRE  a frame that its receiver cannot read
@@ -116,6 +117,8 @@ void laws_break(struct sim *sim, const char *law, const char *format, ...)
 
 /* laws.c: what the broker promised */
 void laws_fact(struct sim *sim, const struct fact *fact, struct bytes body);
+/* What a TICK has just decided about a hand-out: its worker must have been silent for a lease. */
+void laws_ticked(struct sim *sim, const struct fact *fact);
 void laws_turn(struct sim *sim);            /* after each commit */
 bool laws_all_ended(const struct sim *sim); /* also those that no client waits for any more */
 void laws_final(struct sim *sim);

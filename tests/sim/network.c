@@ -309,6 +309,8 @@ static void arrive_up(struct sim *sim, struct conn *conn)
     if (!frames_pop(&conn->up.frames, &frame))
         return;
     frame.route = conn->route;
+    if (conn->greeted)
+        sim->workers[conn->dealer].arrived = sim->now;
     enum side side = network_side(conn->dealer);
     release(sim, conn);
     if (!sim->net.listening) {
@@ -372,6 +374,8 @@ int network_send(struct sim *sim, uint32_t number, struct bytes frame)
     struct conn *conn = conn_of(sim, &sim->net.dealers[number]);
     if (conn == NULL || conn->up.frames.n >= PIPE_MAX)
         return -EAGAIN;
+    if (frame.size >= WIRE_HEAD_BYTES && frame.data[WIRE_HEAD_BYTES - 1] == WIRE_WORKER_HELLO)
+        conn->greeted = true;
     if (!conn->broken)
         put(sim, conn, true, frame);
     return 0;

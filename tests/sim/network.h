@@ -52,6 +52,7 @@ struct conn {
     bool used;
     bool broken;       /* nothing more enters it */
     bool router_knows; /* that it is broken */
+    bool greeted;      /* a worker has said hello over it */
     uint32_t generation;
     uint32_t route;
     uint32_t dealer, socket;

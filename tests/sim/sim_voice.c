@@ -188,22 +188,22 @@ static bool say_hello(struct sim *sim, struct sim_worker *w)
         attempts[i] = attempt_of(&listed[i].id, listed[i].phase);
     world_uuid(sim, w->number, uuid);
     struct wire_message m = {.type = WIRE_WORKER_HELLO};
-    m.as.worker_hello =
-        (struct wire_worker_hello){.uuid = bytes_of(uuid, sizeof uuid),
-                                   .incarnation = w->notebook.incarnation,
-                                   .rebooted = notebook_is_unsure(&w->notebook),
-                                   .host = bytes_of_str(world_host_name(w->number)),
-                                   .slots = sim->swarm.slots[w->number],
-                                   .labels = world_labels(w->number),
-                                   .n_labels = world_has_role(w->number) ? 1 : 0,
-                                   .functions = world_functions(),
-                                   .n_functions = world_has_rare(w->number) ? 2 : 1,
-                                   .credit = w->hello_credit,
-                                   .software = bytes_of_str("sim"),
-                                   .tree_kill = bytes_of_str("subreaper"),
-                                   .wall_ns = SIM_WALL_BASE_NS + sim->now + w->wall_skew_ns,
-                                   .attempts = attempts,
-                                   .n_attempts = (uint32_t)n};
+    m.as.worker_hello = (struct wire_worker_hello){
+        .uuid = bytes_of(uuid, sizeof uuid),
+        .incarnation = w->notebook.incarnation,
+        .rebooted = notebook_is_unsure(&w->notebook) && sim->swarm.plant != PLANT_REBOOT_NOT_TOLD,
+        .host = bytes_of_str(world_host_name(w->number)),
+        .slots = sim->swarm.slots[w->number],
+        .labels = world_labels(w->number),
+        .n_labels = world_has_role(w->number) ? 1 : 0,
+        .functions = world_functions(),
+        .n_functions = world_has_rare(w->number) ? 2 : 1,
+        .credit = w->hello_credit,
+        .software = bytes_of_str("sim"),
+        .tree_kill = bytes_of_str("subreaper"),
+        .wall_ns = SIM_WALL_BASE_NS + sim->now + w->wall_skew_ns,
+        .attempts = attempts,
+        .n_attempts = (uint32_t)n};
     return say(sim, w, &m);
 }
 

@@ -132,6 +132,8 @@ static void perform(struct sim *sim, struct sim_worker *w, const struct wish *wi
 /* The planted bug: what is noted reaches the file after the sends. */
 static void flush_spool(const struct sim *sim, struct sim_worker *w)
 {
+    if (sim->swarm.plant == PLANT_SPOOL_UNSYNCED)
+        w->notebook.sync_wanted = false;
     if (sim->swarm.plant != PLANT_SPOOL_LATE)
         notebook_flush(&w->notebook);
 }

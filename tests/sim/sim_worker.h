@@ -64,6 +64,7 @@ struct sim_worker {
     TABLE_LIST(uint64_t) reports; /* handles of notes */
     muster_time wake_at, reopen_at;
     muster_time paused_to; /* the end of its last pause */
+    muster_time arrived;   /* when something of it last reached the broker's socket */
     int64_t wall_skew_ns;
     TABLE_LIST(struct bytes) told; /* REPORTs that a liar can repeat; owned */
 };

@@ -59,7 +59,10 @@ const char *fault_name(enum fault fault);
     X(TAIL_BEFORE_OLDEST, "tail-before-oldest") /* records go before oldest pos is raised */       \
     X(WATERMARK_AHEAD, "watermark-ahead")       /* final_to comes back one further */              \
     X(LATE_NOT_TOLD, "late-not-told")           /* a late turn and an undrained tick */            \
-    X(LEASE_LOST, "lease-lost")                 /* who holds what is not in the load */
+    X(LEASE_LOST, "lease-lost")                 /* who holds what is not in the load */            \
+    X(VERDICT_BEFORE_COMMIT, "verdict-before-commit")                                              \
+    X(SPOOL_UNSYNCED, "spool-unsynced")   /* long executions' records are not synced */            \
+    X(REBOOT_NOT_TOLD, "reboot-not-told") /* HELLO does not say that the spool is unsure */
 
 enum plant {
 #define X(name, text) PLANT_##name,
