@@ -73,6 +73,11 @@ static int find_route(const struct fake *fake, struct peer peer)
 static void hello(struct fake *fake, struct peer peer, const struct wire_client_hello *m)
 {
     fake->hellos++;
+    if (fake->busy_hellos > 0) {
+        fake->busy_hellos--;
+        refuse(fake, peer, m->request, REFUSAL_BUSY, 0);
+        return;
+    }
     if (fake->hello_refused) {
         refuse(fake, peer, m->request, fake->refusal, 0);
         return;

@@ -49,6 +49,7 @@ struct fake {
     bool forget;                 /* the next message of a known peer is answered by WHO_ARE_YOU */
     bool hold;                   /* commands stay running until fake_finish */
     bool hello_refused;          /* with `refusal` */
+    int busy_hellos;             /* so many are refused with BUSY first */
     int refuse_submits;          /* so many SUBMITs are refused … */
     enum refusal refusal;        /* … with this … */
     const char *refuse_function; /* … or all that name this function, at its index */

@@ -168,6 +168,25 @@ static void test_future__thousands_are_cheap(void **state)
     free(ids);
 }
 
+static void test_future__one_that_no_wait_covers_gets_its_own(void **state)
+{
+    struct fixture *f = *state;
+    muster_future *futures[8];
+    hold(f, true);
+    for (int i = 0; i < 8; i++) { /* accepted one by one: each takes a WAIT while there are some */
+        futures[i] = start(f);
+        while (muster_future_track_id(futures[i]) == 0)
+            muster_process(f->pool);
+    }
+    fake_finish(f->fake, (int64_t[]){8}, 1);
+    assert_int_equal(muster_future_wait(futures[7], 10000), 0);
+    fake_finish(f->fake, (int64_t[]){1, 2, 3, 4, 5, 6, 7}, 7);
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(muster_future_wait(futures[i], -1), 0);
+        muster_future_free(futures[i]);
+    }
+}
+
 static void test_future__long_waits_leave_room_for_other_requests(void **state)
 {
     struct fixture *f = *state;
@@ -372,6 +391,7 @@ int main(void)
         TEST(test_future__a_refused_one_is_done_and_says_why),
         TEST(test_future__wait_any_finds_the_first_that_ends),
         TEST(test_future__thousands_are_cheap),
+        TEST(test_future__one_that_no_wait_covers_gets_its_own),
         TEST(test_future__long_waits_leave_room_for_other_requests),
         TEST(test_future__callback_set_afterwards_is_called_too),
         TEST(test_future__freed_in_flight_does_no_harm),

@@ -162,228 +162,6 @@ static void test_pool__refused_hello_is_passed_on(void **state)
     assert_string_equal(muster_error(NULL)->text, "the fake broker refuses");
 }
 
-/* ---- submitting ----------------------------------------------------------------------------- */
-
-static void test_pool__submit_returns_increasing_track_ids(void **state)
-{
-    struct fixture *f = *state;
-    for (int64_t i = 1; i <= 20; i++)
-        assert_int_equal(submit_echo(f, i), i);
-}
-
-static void test_pool__lost_answer_neither_loses_nor_doubles_a_command(void **state)
-{
-    struct fixture *f = *state;
-    fake_lock(f->fake);
-    f->fake->drop_answers = 1;
-    fake_unlock(f->fake);
-    assert_int_equal(submit_echo(f, 5), 1);
-    fake_lock(f->fake);
-    assert_int_equal(f->fake->n_commands, 1);
-    assert_true(f->fake->duplicates >= 1);
-    fake_unlock(f->fake);
-}
-
-static void test_pool__busy_is_waited_for(void **state)
-{
-    struct fixture *f = *state;
-    fake_lock(f->fake);
-    f->fake->refuse_submits = 3;
-    f->fake->refusal = REFUSAL_BUSY;
-    f->fake->retry_after_ns = 20 * MUSTER_MS;
-    fake_unlock(f->fake);
-    assert_int_equal(submit_echo(f, 5), 1);
-}
-
-static void test_pool__refusals_come_back_with_text_and_limit(void **state)
-{
-    struct fixture *f = *state;
-    fake_lock(f->fake);
-    f->fake->refuse_submits = 1;
-    f->fake->refusal = REFUSAL_QUEUE_FULL;
-    fake_unlock(f->fake);
-    assert_int_equal(submit_echo(f, 5), MUSTER_EQUEUEFULL);
-    const muster_error_info *error = muster_error(f->pool);
-    assert_int_equal(error->code, MUSTER_EQUEUEFULL);
-    assert_string_equal(error->text, "the fake broker refuses");
-    assert_true(error->retryable);
-    assert_int_equal(error->limit, 77);
-    assert_int_equal(submit_echo(f, 5), 1);
-}
-
-static void test_pool__too_large_a_command_is_refused_before_sending(void **state)
-{
-    struct fixture *f = *state;
-    size_t size = 300 * 1024;
-    char *large = calloc(1, size);
-    muster_command *command = muster_command_call("echo");
-    assert_int_equal(muster_command_arg_bytes(command, large, size), 0);
-    assert_int_equal(muster_submit(f->pool, command), MUSTER_ETOOLARGE);
-    assert_true(muster_error(f->pool)->limit > 0);
-    assert_int_equal(f->fake->submits, 0);
-    muster_command_free(command);
-    free(large);
-}
-
-static void test_pool__first_error_of_a_setter_sticks(void **state)
-{
-    struct fixture *f = *state;
-    muster_command *command = muster_command_call("echo");
-    assert_int_equal(muster_command_set_priority(command, 1001), MUSTER_EINVAL);
-    assert_int_equal(muster_command_set_priority(command, 1), 0);
-    assert_int_equal(muster_submit(f->pool, command), MUSTER_EINVAL);
-    assert_non_null(strstr(muster_error(f->pool)->text, "1001"));
-    muster_command_free(command);
-}
-
-static void test_pool__backend_operations_get_the_url_and_may_be_run_again(void **state)
-{
-    struct fixture *f = *state;
-    muster_options *options = muster_options_new();
-    muster_options_set_url(options, "file:///store");
-    muster_pool *pool;
-    assert_int_equal(muster_pool_open(&pool, f->fake->uri, options), 0);
-    muster_command *put = muster_command_call("put");
-    muster_command *call = muster_command_call("echo");
-    assert_int_equal(muster_submit(pool, put), 1);
-    assert_int_equal(muster_submit(pool, call), 2);
-    muster_command_set_idempotent(put, 0);
-    assert_int_equal(muster_submit(pool, put), 3);
-    fake_lock(f->fake);
-    assert_non_null(
-        memmem(f->fake->commands[0].body, f->fake->commands[0].body_size, "file:///store", 13));
-    assert_true(f->fake->commands[0].rerunnable);
-    assert_int_equal(f->fake->commands[0].max_attempts, 5);
-    assert_null(
-        memmem(f->fake->commands[1].body, f->fake->commands[1].body_size, "file:///store", 13));
-    assert_false(f->fake->commands[1].rerunnable);
-    assert_int_equal(f->fake->commands[1].max_attempts, 0);
-    assert_false(f->fake->commands[2].rerunnable);
-    fake_unlock(f->fake);
-    muster_command_free(put);
-    muster_command_free(call);
-    muster_options_free(options);
-    muster_pool_close(&pool);
-}
-
-static void test_pool__request_timeout_says_that_the_outcome_is_unknown(void **state)
-{
-    struct fixture *f = *state;
-    muster_options *options = muster_options_new();
-    muster_options_set_request_timeout(options, 200);
-    muster_pool *pool;
-    assert_int_equal(muster_pool_open(&pool, f->fake->uri, options), 0);
-    fake_lock(f->fake);
-    f->fake->silent = true;
-    fake_unlock(f->fake);
-    muster_command *command = echo(1);
-    assert_int_equal(muster_submit(pool, command), MUSTER_ETIMEDOUT);
-    assert_non_null(strstr(muster_error(pool)->text, "unknown"));
-    fake_lock(f->fake);
-    f->fake->silent = false;
-    fake_unlock(f->fake);
-    assert_int_equal(muster_submit(pool, command), 2);
-    muster_command_free(command);
-    muster_options_free(options);
-    muster_pool_close(&pool);
-}
-
-/* ---- many ----------------------------------------------------------------------------------- */
-
-enum { MANY = 5000 };
-
-static void test_pool__many_are_packed_and_keep_their_order(void **state)
-{
-    struct fixture *f = *state;
-    const muster_command **commands = calloc(MANY, sizeof *commands);
-    int64_t *ids = calloc(MANY, sizeof *ids);
-    muster_command *one = echo(1);
-    for (int i = 0; i < MANY; i++)
-        commands[i] = one;
-    assert_int_equal(muster_submit_many(f->pool, commands, MANY, ids), MANY);
-    for (int i = 0; i < MANY; i++)
-        assert_int_equal(ids[i], i + 1);
-    fake_lock(f->fake);
-    assert_int_equal(f->fake->submits, MANY / 100);
-    fake_unlock(f->fake);
-    muster_command_free(one);
-    free(commands);
-    free(ids);
-}
-
-static void test_pool__many_stop_at_the_first_refused_and_tell_which(void **state)
-{
-    struct fixture *f = *state;
-    fake_lock(f->fake);
-    f->fake->refuse_function = "nowhere";
-    fake_unlock(f->fake);
-    const muster_command *commands[250];
-    int64_t ids[250];
-    muster_command *good = echo(1), *bad = muster_command_call("nowhere");
-    for (int i = 0; i < 250; i++)
-        commands[i] = i == 130 ? bad : good;
-    int64_t accepted = muster_submit_many(f->pool, commands, 250, ids);
-    int64_t count = 0;
-    for (int i = 0; i < 250; i++)
-        count += ids[i] > 0;
-    assert_int_equal(accepted, count);
-    assert_true(accepted >= 130);
-    for (int i = 0; i < 130; i++)
-        assert_true(ids[i] > 0);
-    assert_int_equal(ids[130], MUSTER_EUNKNOWNFUNCTION);
-    for (int i = 131; i < 200; i++)
-        assert_int_equal(ids[i], 0);
-    assert_int_equal(muster_error(f->pool)->code, MUSTER_EUNKNOWNFUNCTION);
-    /* Alone it is an error of the call. */
-    assert_int_equal(muster_submit_many(f->pool, commands + 130, 1, ids), MUSTER_EUNKNOWNFUNCTION);
-    muster_command_free(good);
-    muster_command_free(bad);
-}
-
-static void test_pool__many_with_request_ids_travel_alone(void **state)
-{
-    struct fixture *f = *state;
-    const muster_command *commands[4];
-    int64_t ids[4];
-    muster_command *plain = echo(1), *named = echo(2);
-    muster_command_set_request_id(named, "once");
-    commands[0] = commands[2] = commands[3] = plain;
-    commands[1] = named;
-    assert_int_equal(muster_submit_many(f->pool, commands, 4, ids), 4);
-    fake_lock(f->fake);
-    assert_int_equal(f->fake->submits, 3);
-    fake_unlock(f->fake);
-    muster_command_free(plain);
-    muster_command_free(named);
-}
-
-/* ---- throttled ------------------------------------------------------------------------------ */
-
-static void test_pool__throttled_waits_and_records_the_delay(void **state)
-{
-    struct fixture *f = *state;
-    muster_command *command = echo(1);
-    fake_lock(f->fake);
-    f->fake->room = false;
-    fake_unlock(f->fake);
-    assert_int_equal(muster_submit_throttled(f->pool, command, 1, 100), MUSTER_ETIMEDOUT);
-    assert_int_equal(f->fake->submits, 0);
-    pid_t pid = fork();
-    if (pid == 0)
-        _exit(0);
-    waitpid(pid, NULL, 0);
-    fake_lock(f->fake);
-    f->fake->room = true;
-    fake_unlock(f->fake);
-    assert_int_equal(muster_submit_throttled(f->pool, command, 1, -1), 1);
-    struct seen seen = {.n = 0};
-    assert_int_equal(muster_results_since_last_call(f->pool, MUSTER_SINCE_LAST, see, &seen), 1);
-    fake_lock(f->fake);
-    assert_true(f->fake->commands[0].throttled_ns > 0);
-    fake_unlock(f->fake);
-    muster_command_free(command);
-}
-
 /* ---- the broker goes and comes -------------------------------------------------------------- */
 
 static void test_pool__a_forgetful_broker_is_greeted_again(void **state)
@@ -421,6 +199,72 @@ static void test_pool__another_log_after_a_restart_is_an_error(void **state)
     assert_int_equal(muster_results_since_last_call(f->pool, MUSTER_SINCE_LAST, see, &seen),
                      MUSTER_ELOGMISMATCH);
     assert_non_null(strstr(muster_error(f->pool)->text, "open it again"));
+}
+
+static void test_pool__a_broker_too_busy_to_greet_is_asked_again(void **state)
+{
+    struct fixture *f = *state;
+    fake_lock(f->fake);
+    f->fake->busy_hellos = 2;
+    fake_unlock(f->fake);
+    muster_pool *pool = NULL;
+    assert_int_equal(muster_pool_open(&pool, f->fake->uri, NULL), 0);
+    fake_lock(f->fake);
+    assert_int_equal(f->fake->hellos, 4); /* the fixture's own, two refused, one welcome */
+    fake_unlock(f->fake);
+    assert_int_equal(muster_pool_close(&pool), 0);
+}
+
+static void test_pool__after_long_silence_a_fresh_socket_is_opened(void **state)
+{
+    struct fixture *f = *state;
+    int fd = muster_fd(f->pool);
+    muster_command *command = echo(1);
+    muster_future *future = NULL;
+    fake_lock(f->fake);
+    f->fake->silent = true;
+    fake_unlock(f->fake);
+    assert_int_equal(muster_start(f->pool, command, &future), 0);
+    uint32_t routes = 1;
+    while (routes == 1) { /* two connections: the old and the new one */
+        struct pollfd item = {.fd = fd, .events = POLLIN};
+        assert_true(poll(&item, 1, 60000) > 0);
+        assert_int_equal(muster_process(f->pool), 0);
+        fake_lock(f->fake);
+        routes = f->fake->n_routes;
+        fake_unlock(f->fake);
+    }
+    fake_lock(f->fake);
+    assert_true(f->fake->pings >= 3);
+    f->fake->silent = false;
+    fake_unlock(f->fake);
+    assert_int_equal(muster_future_wait(future, -1), 0);
+    assert_int_equal(muster_future_track_id(future), 1); /* submitted once, whatever was repeated */
+    assert_int_equal(f->fake->n_commands, 1);
+    muster_future_free(future);
+    muster_command_free(command);
+}
+
+static void test_pool__what_never_left_is_told_apart_from_what_is_unknown(void **state)
+{
+    struct fixture *f = *state;
+    struct fake *other = fake_start();
+    muster_options *options = muster_options_new();
+    muster_options_set_request_timeout(options, 300);
+    muster_pool *pool = NULL;
+    assert_int_equal(muster_pool_open(&pool, other->uri, options), 0);
+    fake_stop(other);
+    muster_command *command = echo(1);
+    int64_t rc;
+    do /* the first may still meet the dying connection */
+        rc = muster_submit(pool, command);
+    while (rc == MUSTER_ETIMEDOUT);
+    assert_int_equal(rc, MUSTER_EUNREACHABLE);
+    assert_non_null(strstr(muster_error(pool)->text, "was not sent"));
+    muster_command_free(command);
+    muster_options_free(options);
+    assert_int_equal(muster_pool_close(&pool), 0);
+    assert_int_equal(submit_echo(f, 1), 1);
 }
 
 /* ---- handles -------------------------------------------------------------------------------- */
@@ -530,20 +374,11 @@ int main(void)
         TEST(test_pool__a_stranger_at_the_address_is_told_apart),
         TEST(test_pool__wrong_addresses_are_refused_at_once),
         TEST(test_pool__refused_hello_is_passed_on),
-        TEST(test_pool__submit_returns_increasing_track_ids),
-        TEST(test_pool__lost_answer_neither_loses_nor_doubles_a_command),
-        TEST(test_pool__busy_is_waited_for),
-        TEST(test_pool__refusals_come_back_with_text_and_limit),
-        TEST(test_pool__too_large_a_command_is_refused_before_sending),
-        TEST(test_pool__first_error_of_a_setter_sticks),
-        TEST(test_pool__backend_operations_get_the_url_and_may_be_run_again),
-        TEST(test_pool__request_timeout_says_that_the_outcome_is_unknown),
-        TEST(test_pool__many_are_packed_and_keep_their_order),
-        TEST(test_pool__many_stop_at_the_first_refused_and_tell_which),
-        TEST(test_pool__many_with_request_ids_travel_alone),
-        TEST(test_pool__throttled_waits_and_records_the_delay),
         TEST(test_pool__a_forgetful_broker_is_greeted_again),
         TEST(test_pool__a_restarted_broker_is_found_again),
+        TEST(test_pool__a_broker_too_busy_to_greet_is_asked_again),
+        TEST(test_pool__after_long_silence_a_fresh_socket_is_opened),
+        TEST(test_pool__what_never_left_is_told_apart_from_what_is_unknown),
         TEST(test_pool__another_log_after_a_restart_is_an_error),
         TEST(test_pool__a_closed_handle_is_refused_not_touched),
         TEST(test_pool__a_forked_child_is_refused_and_the_parent_goes_on),
