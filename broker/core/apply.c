@@ -90,7 +90,7 @@ static void apply_stopping(struct core *core, const struct fact_stopping *s)
     struct more *more = command_need_more(&core->commands, index);
     command_at(&core->commands, index)->flags |= COMMAND_STOPPING;
     more->stopping = s->reason;
-    why_unref(core, more->why);
+    why_drop(core, more->why);
     more->why = why_add(core, s->why);
 }
 

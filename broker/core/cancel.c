@@ -96,7 +96,7 @@ static void cancel_free(struct core *core, struct cancel *cancel)
     if (cancel->client != 0)
         client_at(&core->clients, cancel->client)->n_cancels--;
     list_remove(&cancel->link);
-    why_unref(core, cancel->why);
+    why_drop(core, cancel->why);
     free(cancel->ranges);
     slab_free(&core->cancels, cancel->index);
 }

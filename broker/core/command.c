@@ -163,7 +163,7 @@ static void drop(struct core *core, uint32_t index, struct command *c, enum stat
     struct more *more = command_more(&core->commands, c);
     if (more != NULL) {
         command_disarm(core, more);
-        why_unref(core, more->why);
+        why_drop(core, more->why);
         slab_free(&core->commands.mores, c->more);
     }
     class_unref(core, c->class_index);

@@ -85,10 +85,8 @@ struct core *core_new(const struct core_limits *limits)
 
 static void free_whys(struct core *core)
 {
-    for (uint32_t i = slab_next(&core->whys, 0); i != 0; i = slab_next(&core->whys, i)) {
-        ((struct why *)slab_at(&core->whys, i))->refs = 1;
-        why_unref(core, i);
-    }
+    for (uint32_t i = slab_next(&core->whys, 0); i != 0; i = slab_next(&core->whys, i))
+        why_drop(core, i);
     slab_done(&core->whys);
 }
 

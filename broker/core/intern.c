@@ -55,19 +55,12 @@ uint32_t why_add(struct core *core, struct bytes text)
     MUST(copy != NULL);
     memcpy(copy, text.data, text.size);
     why->text = bytes_of(copy, text.size);
-    why->refs = 1;
     return index;
 }
 
-void why_ref(struct core *core, uint32_t index)
+void why_drop(struct core *core, uint32_t index)
 {
-    if (index != 0)
-        why_at(core, index)->refs++;
-}
-
-void why_unref(struct core *core, uint32_t index)
-{
-    if (index == 0 || --why_at(core, index)->refs > 0)
+    if (index == 0)
         return;
     free((void *)(uintptr_t)why_at(core, index)->text.data);
     slab_free(&core->whys, index);

@@ -30,9 +30,8 @@
 
 enum timer_kind { TIMER_LEASE = 1, TIMER_HOLD, TIMER_END, TIMER_WAIT };
 
-/* A text that several commands share: the words of who cancelled them. */
+/* The words of who cancelled a command. */
 struct why {
-    uint32_t refs;
     struct bytes text; /* owned */
 };
 
@@ -169,8 +168,7 @@ struct function *function_need(struct core *core, uint32_t name);
 struct function *function_get(const struct core *core, uint32_t name);
 
 uint32_t why_add(struct core *core, struct bytes text);
-void why_ref(struct core *core, uint32_t index);
-void why_unref(struct core *core, uint32_t index);
+void why_drop(struct core *core, uint32_t index);
 struct bytes why_text(const struct core *core, uint32_t index);
 
 /* ---- time (timer.c) ------------------------------------------------------------------------- */

@@ -7,16 +7,17 @@
  * are their sums; a class is active iff something is ready and it has a member; classes without
  * references are in the list of idle ones, of which a bounded number is kept for the next use.
  */
-#include "broker/core/machine.h"
+#include <assert.h>
 
 #include "base/reserve.h"
+#include "broker/core/machine.h"
 
 void queue_init(struct queue *queue, const struct core_limits *limits, uint64_t seed)
 {
     *queue = (struct queue){.member_words = limits->workers_max / 64 + 1};
     MUST(slab_init(&queue->classes, sizeof(struct class_), limits->classes_max) == 0);
     MUST(slab_init(&queue->selections, sizeof(struct selection), limits->names_max) == 0);
-    map_init(&queue->by_key, limits->classes_max, seed);
+    strmap_init(&queue->by_key, limits->classes_max, SIZE_MAX, seed);
     list_init(&queue->idle);
     list_init(&queue->open);
     queue->members_bytes =
@@ -37,7 +38,7 @@ void queue_done(struct queue *queue)
     reserve_unmap(queue->dirty, ((size_t)queue->classes.items_max + 1) * sizeof *queue->dirty);
     slab_done(&queue->classes);
     slab_done(&queue->selections);
-    map_done(&queue->by_key);
+    strmap_done(&queue->by_key);
 }
 
 struct selection *queue_selection(struct core *core, uint32_t selector)
@@ -213,13 +214,11 @@ static void find_members(struct core *core, uint32_t index)
 
 /* ---- classes -------------------------------------------------------------------------------- */
 
-static uint64_t hash_of(struct class_key key)
+static_assert(sizeof(struct class_key) == 4 * sizeof(uint32_t), "a key has no padding");
+
+static struct bytes key_bytes(const struct class_key *key)
 {
-    uint64_t a = (uint64_t)key.pool << 32 | key.selector;
-    uint64_t b = (uint64_t)key.function << 32 | key.host;
-    a = (a ^ (a >> 33)) * UINT64_C(0xff51afd7ed558ccd);
-    b = (b ^ (b >> 33)) * UINT64_C(0xc4ceb9fe1a85ec53);
-    return a ^ (b << 23 | b >> 41);
+    return bytes_of(key, sizeof *key);
 }
 
 static struct class_key key_of(const struct class_ *class_)
@@ -229,24 +228,15 @@ static struct class_key key_of(const struct class_ *class_)
 
 uint32_t class_find(const struct core *core, struct class_key key)
 {
-    uint32_t index = map_get(&core->queue.by_key, hash_of(key));
-    while (index != 0) {
-        const struct class_ *class_ = class_at(&core->queue, index);
-        if (class_->pool == key.pool && class_->selector == key.selector &&
-            class_->function == key.function && class_->host == key.host)
-            break;
-        index = class_->hash_next;
-    }
-    return index;
+    return strmap_get(&core->queue.by_key, key_bytes(&key));
 }
 
 static void link_class(struct core *core, uint32_t index)
 {
     struct queue *queue = &core->queue;
     struct class_ *class_ = class_at(queue, index);
-    uint64_t hash = hash_of(key_of(class_));
-    class_->hash_next = map_get(&queue->by_key, hash);
-    MUST(map_put(&queue->by_key, hash, index) == 0);
+    struct class_key key = key_of(class_);
+    MUST(strmap_put(&queue->by_key, key_bytes(&key), index, NULL) == 0);
     struct pool *pool = pool_at(&core->pools, class_->pool);
     class_->pool_next = pool->classes;
     if (pool->classes != 0)
@@ -264,26 +254,12 @@ static void link_class(struct core *core, uint32_t index)
     host->pinned = index;
 }
 
-static void unhash(struct queue *queue, uint32_t index, const struct class_ *class_)
-{
-    uint64_t hash = hash_of(key_of(class_));
-    uint32_t at = map_get(&queue->by_key, hash);
-    if (at == index && class_->hash_next == 0) {
-        map_remove(&queue->by_key, hash);
-    } else if (at == index) {
-        MUST(map_put(&queue->by_key, hash, class_->hash_next) == 0);
-    } else {
-        while (class_at(queue, at)->hash_next != index)
-            at = class_at(queue, at)->hash_next;
-        class_at(queue, at)->hash_next = class_->hash_next;
-    }
-}
-
 static void unlink_class(struct core *core, uint32_t index)
 {
     struct queue *queue = &core->queue;
     struct class_ *class_ = class_at(queue, index);
-    unhash(queue, index, class_);
+    struct class_key key = key_of(class_);
+    strmap_remove(&queue->by_key, key_bytes(&key));
     if (class_->pool_prev != 0)
         class_at(queue, class_->pool_prev)->pool_next = class_->pool_next;
     else

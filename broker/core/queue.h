@@ -20,10 +20,9 @@ struct class_ {
     uint32_t pool, selector, function, host; /* the key; name ids, 0 = any or none */
     uint32_t pinned;                         /* struct host, 0 = any host */
     struct ready ready;
-    uint32_t refs;    /* live commands and waits */
-    uint32_t members; /* present workers that match */
-    uint32_t slots;   /* of theirs */
-    uint32_t hash_next;
+    uint32_t refs;                     /* live commands and waits */
+    uint32_t members;                  /* present workers that match */
+    uint32_t slots;                    /* of theirs */
     uint32_t pool_next, pool_prev;     /* all classes of the pool */
     uint32_t active_next, active_prev; /* of the pool, or of the host when pinned */
     uint32_t host_next, host_prev;     /* all classes pinned to the host */
@@ -43,9 +42,9 @@ struct selection {
 struct queue {
     struct slab classes;
     struct slab selections;
-    struct map by_key; /* hash of the key -> first class with it */
-    struct list open;  /* unpinned classes */
-    struct list idle;  /* oldest first */
+    struct strmap by_key; /* struct class_key, byte for byte */
+    struct list open;     /* unpinned classes */
+    struct list idle;     /* oldest first */
     uint32_t n_idle;
     uint64_t *members; /* per class `member_words` words: bit per worker */
     size_t members_bytes;

@@ -235,6 +235,15 @@ static bool check_each(struct submit *s)
     return true;
 }
 
+/* Its class exists and cannot be given up for another one. */
+static bool is_in_use(const struct submit *s, const struct plan *plan)
+{
+    uint32_t index = class_find(s->core, (struct class_key){.pool = s->pool,
+                                                            .selector = plan->selector,
+                                                            .function = plan->function});
+    return index != 0 && class_at(&s->core->queue, index)->refs > 0;
+}
+
 static bool check_room(struct submit *s)
 {
     const struct core *core = s->core;
@@ -248,23 +257,23 @@ static bool check_room(struct submit *s)
                            "The broker's queue is full: wait until some commands have ended.");
     }
     uint64_t new_names = 0;
-    uint64_t new_classes = 0;
+    uint64_t classes = 0; /* that are to be made, or to be kept from being given up */
     for (uint32_t i = 0; i < e->n_submissions; i++) {
         const struct plan *plan = &core->plans[i];
         if (plan->is_like_last)
             continue;
         new_names += plan->function == 0 ? 1 : 0;
         new_names += plan->selector == 0 && e->submissions[i].selector.size > 0 ? 1 : 0;
-        struct class_key key = {
-            .pool = s->pool, .selector = plan->selector, .function = plan->function};
+        bool is_new_name =
+            plan->function == 0 || (plan->selector == 0 && e->submissions[i].selector.size > 0);
         if (e->submissions[i].each)
-            new_classes += plan->hosts;
+            classes += plan->hosts;
         else
-            new_classes += plan->function == 0 || class_find(core, key) == 0 ? 1 : 0;
+            classes += is_new_name || !is_in_use(s, plan) ? 1 : 0;
     }
     bool is_each = e->submissions[0].each;
     if ((new_names > 0 && !names_have_room(&core->names, (uint32_t)new_names)) ||
-        new_classes > class_room(core) || (is_each && slab_is_full(&core->batches.items)) ||
+        classes > class_room(core) || (is_each && slab_is_full(&core->batches.items)) ||
         pool->totals.next_track_id + s->commands > TRACK_ID_MAX)
         return refuse_text(s, REFUSAL_LIMIT_REACHED, 0,
                            "The broker has as many different names, selectors or batches as it "

@@ -254,8 +254,11 @@ static void judge_client(struct core *core, struct client *client)
 void waits_flush(struct core *core)
 {
     struct waits *waits = &core->waits;
-    while (waits->n_hits > 0)
-        answer(core, wait_at(waits, waits->hits[waits->n_hits - 1]), false);
+    while (waits->n_hits > 0) {
+        struct wait *hit = wait_at(waits, waits->hits[--waits->n_hits]);
+        hit->is_hit = false;
+        answer(core, hit, false);
+    }
     for (uint32_t i = 0; i < core->pools.n_dirty; i++) {
         struct pool *pool = pool_at(&core->pools, core->pools.dirty[i]);
         judge_subjects(core, &pool->readers);

@@ -92,7 +92,7 @@ struct being {
     uint32_t part;
     bool more;
 };
-enum { NO_CREDIT = UINT32_MAX };
+enum { NO_CREDIT = INT32_MAX };
 
 void greet(struct scene *scene, peer_id peer, struct being being);
 /* A worker with this many slots that offers echo and exec. */

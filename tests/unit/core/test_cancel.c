@@ -199,6 +199,25 @@ static void test_cancel__a_large_one_goes_on_in_the_next_turn(void **state)
     turn(s);
 }
 
+/* S13: as many as a client may have waiting. */
+static void test_cancel__too_many_at_once_are_busy(void **state)
+{
+    static const struct submission many[1000];
+    struct scene *s = *state;
+    s->skips_check = true;
+    hello(s, 1, 11, "work");
+    for (uint64_t i = 1; i <= 11; i++)
+        submit_all(s, 1, i, i - 1, many, 1000);
+    turn(s);
+    for (int i = 0; i < 8; i++)
+        cancel_event(s, (struct event_cancel){.all = true});
+    cancel_event(s, (struct event_cancel){.all = true});
+    assert_refused(s, REFUSAL_BUSY, "worked on");
+    turn(s);
+    turn(s);
+    assert_int_equal(count_sent(s, SEND_CANCELLED, 1), 8);
+}
+
 static void test_cancel__it_goes_on_when_its_client_leaves(void **state)
 {
     static const struct submission many[1000];
@@ -306,6 +325,7 @@ int main(void)
         SCENE_TEST(test_cancel__mine_leaves_the_others),
         SCENE_TEST(test_cancel__nothing_named_is_a_bad_request),
         SCENE_TEST(test_cancel__a_large_one_goes_on_in_the_next_turn),
+        SCENE_TEST(test_cancel__too_many_at_once_are_busy),
         SCENE_TEST(test_cancel__it_goes_on_when_its_client_leaves),
         SCENE_TEST(test_cancel__shutdown_waits_for_this_handles_commands),
         SCENE_TEST(test_cancel__shutdown_may_cancel_the_queued),

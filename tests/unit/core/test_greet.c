@@ -344,6 +344,56 @@ static void test_greet__workers_are_bounded(void **state)
     scene_free(s);
 }
 
+/* A HELLO that lists more than any worker can hold is a liar's. */
+static void test_greet__an_endless_list_is_refused(void **state)
+{
+    enum { PER_PART = 4096, PARTS = 33 };
+    static struct event_worker_attempt many[PER_PART];
+    struct scene *s = *state;
+    s->skips_check = true;
+    for (uint32_t i = 0; i < PER_PART; i++)
+        many[i] = (struct event_worker_attempt){
+            .pool = 1, .track_id = i + 1, .attempt = 1, .epoch = 1, .phase = PHASE_RUNNING};
+    for (uint32_t part = 0; part < PARTS; part++)
+        greet(s, 101,
+              (struct being){.host = "web1",
+                             .incarnation = 1,
+                             .slots = 1,
+                             .attempts = many,
+                             .n_attempts = PER_PART,
+                             .part = part,
+                             .more = true});
+    assert_refused(s, REFUSAL_TOO_LARGE, "more attempts");
+    turn(s);
+}
+
+static void test_greet__names_are_bounded(void **state)
+{
+    struct core_limits limits = scene_limits();
+    limits.names_max = 8;
+    struct scene *s = scene_new(&limits);
+    (void)state;
+    worker(s, 101, "web1", 1);
+    worker(s, 102, "web2", 1);
+    assert_refused(s, REFUSAL_LIMIT_REACHED, "names");
+    turn(s);
+    scene_free(s);
+}
+
+/* Names that end alike in the first digits of the uuid stay apart. */
+static void test_greet__display_names_are_unique(void **state)
+{
+    struct scene *s = *state;
+    struct core_host_row rows[4];
+    bool more;
+    greet(s, 101, (struct being){.host = "a", .id = 1, .incarnation = 1, .slots = 1});
+    simple(s, EVENT_GONE, 101);
+    greet(s, 102, (struct being){.host = "a", .id = 10, .incarnation = 1, .slots = 1});
+    turn(s);
+    assert_int_equal(core_hosts(s->core, bytes_of_str(""), rows, 4, &more), 1);
+    assert_true(bytes_equal_str(rows[0].worker, "a-3130"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -368,6 +418,9 @@ int main(void)
         SCENE_TEST(test_greet__another_host_name_keeps_what_is_held),
         SCENE_TEST(test_greet__a_description_without_sense_is_refused),
         cmocka_unit_test(test_greet__workers_are_bounded),
+        SCENE_TEST(test_greet__an_endless_list_is_refused),
+        cmocka_unit_test(test_greet__names_are_bounded),
+        SCENE_TEST(test_greet__display_names_are_unique),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

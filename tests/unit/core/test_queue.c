@@ -85,6 +85,52 @@ static void test_queue__idle_classes_make_room(void **state)
     scene_free(s);
 }
 
+/* A class may become idle and be given up in the turn in which it was made. */
+static void test_queue__a_class_may_come_and_go_in_one_turn(void **state)
+{
+    struct core_limits limits = scene_limits();
+    limits.classes_max = 2;
+    struct scene *s = scene_new(&limits);
+    (void)state;
+    worker(s, 101, "web1", 1);
+    renew(s, 101, 0);
+    hello(s, 1, 11, "work");
+    turn(s);
+    submit_this(s, 1, 1, (struct submission){.selector = "web1,a", .start_within_ns = 1});
+    submit_this(s, 1, 2, (struct submission){.selector = "web1,b", .start_within_ns = 1});
+    pass(s, MUSTER_S);
+    simple(s, EVENT_TICK, 0);
+    submit_this(s, 1, 3, (struct submission){.selector = "web1,c"});
+    submit_this(s, 1, 4, (struct submission){.selector = "web1,d"});
+    renew(s, 101, 1);
+    turn(s);
+    assert_handed_out(s, 101, 3, 1);
+    assert_ended(s, 1, STATE_EXPIRED, REASON_START_BY);
+    scene_free(s);
+}
+
+/* A submit needs room for all its classes, those that are idle now included. */
+static void test_queue__a_submit_keeps_its_own_idle_class(void **state)
+{
+    struct core_limits limits = scene_limits();
+    limits.classes_max = 2;
+    struct scene *s = scene_new(&limits);
+    struct submission three[] = {{.selector = "web1,b"}, {.selector = "web1,a"}, {0}};
+    (void)state;
+    worker(s, 101, "web1", 1);
+    hello(s, 1, 11, "work");
+    submit_this(s, 1, 1, (struct submission){.selector = "web1,a"});
+    turn(s);
+    report_ok(s, 101, 1, 1);
+    turn(s);
+    submit_all(s, 1, 2, 1, three, 3);
+    assert_refused(s, REFUSAL_LIMIT_REACHED, "selectors");
+    submit_all(s, 1, 2, 1, three, 2);
+    assert_int_equal(count_sent(s, SEND_SUBMITTED, 1), 1);
+    turn(s);
+    scene_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -92,6 +138,8 @@ int main(void)
         SCENE_TEST(test_queue__a_worker_that_offers_more_gets_more),
         SCENE_TEST(test_queue__commands_are_held_while_no_host_is_here),
         cmocka_unit_test(test_queue__idle_classes_make_room),
+        cmocka_unit_test(test_queue__a_class_may_come_and_go_in_one_turn),
+        cmocka_unit_test(test_queue__a_submit_keeps_its_own_idle_class),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -193,6 +193,22 @@ static void test_read__too_many_that_wait_are_busy(void **state)
     assert_int_equal(count_sent(s, SEND_RECORDS, 1), 8);
 }
 
+/* S13: cursors are bounded. */
+static void test_read__too_many_cursors(void **state)
+{
+    struct scene *s = *state;
+    hello(s, 1, 11, "work");
+    turn(s);
+    s->skips_check = true;
+    for (uint32_t i = 0; i <= 65536; i++) {
+        char name[] = {(char)('a' + i % 16),       (char)('a' + i / 16 % 16),
+                       (char)('a' + i / 256 % 16), (char)('a' + i / 4096 % 16),
+                       (char)('a' + i / 65536),    '\0'};
+        read_cursor(s, 1, name, 0);
+    }
+    assert_refused(s, REFUSAL_LIMIT_REACHED, "cursors");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +222,7 @@ int main(void)
         SCENE_TEST(test_read__cursors_are_per_pool),
         SCENE_TEST(test_read__the_newest_reader_takes_the_cursor),
         SCENE_TEST(test_read__a_cursor_without_a_name_is_a_bad_request),
+        SCENE_TEST(test_read__too_many_cursors),
         SCENE_TEST(test_read__too_many_that_wait_are_busy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -173,6 +173,20 @@ static void test_retain__an_unused_private_pool_goes(void **state)
     scene_free(s);
 }
 
+/* Somebody has it open, even if nothing happens in it. */
+static void test_retain__a_private_pool_that_is_open_stays(void **state)
+{
+    struct scene *s = with_pool(NULL, "");
+    (void)state;
+    for (int day = 0; day < 10; day++) {
+        pass(s, DAY_NS);
+        simple(s, EVENT_PING, 1);
+        tick(s);
+    }
+    assert_int_equal(vault_pools(s->vault), 1);
+    scene_free(s);
+}
+
 static void test_retain__a_private_pool_in_use_stays(void **state)
 {
     struct scene *s = with_pool(NULL, "");
@@ -213,6 +227,7 @@ int main(void)
         cmocka_unit_test(test_retain__a_large_log_is_cut_at_its_tail),
         cmocka_unit_test(test_retain__hints_carry_age_over_a_restart),
         cmocka_unit_test(test_retain__an_unused_private_pool_goes),
+        cmocka_unit_test(test_retain__a_private_pool_that_is_open_stays),
         cmocka_unit_test(test_retain__a_private_pool_in_use_stays),
         cmocka_unit_test(test_retain__ids_of_private_pools_are_not_used_again),
     };

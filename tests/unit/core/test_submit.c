@@ -211,6 +211,79 @@ static void test_submit__without_a_session_it_is_asked_who_it_is(void **state)
     assert_int_equal(vault_live(s->vault), 0);
 }
 
+static void test_submit__the_names_of_hosts_are_cut_short(void **state)
+{
+    struct scene *s = *state;
+    hello(s, 1, 11, "work");
+    for (uint32_t i = 0; i < 12; i++) {
+        char host[] = {'h', (char)('a' + i), '\0'};
+        worker(s, 101 + i, host, 1);
+    }
+    submit_this(s, 1, 1, (struct submission){.selector = "nobody"});
+    assert_refused(s, REFUSAL_NO_MATCH, "ha, hb, hc, hd, he, hf, hg, hh, ...");
+    turn(s);
+}
+
+/* A pool that was closed for all refuses, from its first load on. */
+static void test_submit__a_closed_pool(void **state)
+{
+    struct core_limits limits = scene_limits();
+    struct core *core = core_new(&limits);
+    struct outbox *box = outbox_new();
+    struct pool_totals totals = {.next_track_id = 1, .next_batch = 1};
+    struct fact fact = {.type = FACT_NAME};
+    size_t n;
+    (void)state;
+    fact.as.name.id = 1;
+    fact.as.name.text = bytes_of_str("work");
+    core_replay(core, &fact);
+    fact = (struct fact){.type = FACT_POOL};
+    fact.as.pool = (struct fact_pool){
+        .pool = 3, .name = bytes_of_str("work"), .closed = true, .totals = &totals};
+    core_replay(core, &fact);
+    core_start(core, 1, 1, 1, 1);
+    struct event event = {.type = EVENT_CLIENT_HELLO, .peer = 1, .now = 1, .wall_ns = 1};
+    event.as.client_hello.client = 11;
+    event.as.client_hello.pool = bytes_of_str("work");
+    core_step(core, &event, box);
+    struct event_submission one = {.function = bytes_of_str("echo")};
+    event = (struct event){.type = EVENT_SUBMIT, .peer = 1, .now = 1, .wall_ns = 1};
+    event.as.submit = (struct event_submit){.sequence = 1, .submissions = &one, .n_submissions = 1};
+    core_step(core, &event, box);
+    const struct send *sends = outbox_sends(box, &n);
+    assert_int_equal(n, 2);
+    assert_int_equal(sends[0].pool, 3);
+    assert_int_equal(sends[1].as.error.refusal, REFUSAL_SHUTTING_DOWN);
+    core_free(core);
+    outbox_free(box);
+}
+
+/* An `each` makes ten thousand commands at most. */
+static void test_submit__an_each_for_too_many_hosts(void **state)
+{
+    struct core_limits limits = scene_limits();
+    limits.workers_max = 10010;
+    limits.names_max = 50000;
+    limits.classes_max = 20000;
+    struct scene *s = scene_new(&limits);
+    (void)state;
+    s->skips_check = true;
+    hello(s, 1, 11, "work");
+    for (uint32_t i = 0; i < 10001; i++) {
+        char host[8] = {'n'};
+        for (uint32_t k = 0, rest = i; k < 5; k++, rest /= 10)
+            host[5 - k] = (char)('0' + rest % 10);
+        worker(s, 100000 + i, host, 1);
+    }
+    submit_this(s, 1, 1, (struct submission){.each = true});
+    assert_refused(s, REFUSAL_TOO_LARGE, "10000 hosts");
+    submit_this(s, 1, 1, (struct submission){.each = true, .selector = "not n00001"});
+    assert_int_equal(sent(s, SEND_SUBMITTED, 1, 0)->as.submitted.count, 10000);
+    core_flush(s->core, s->now, s->wall_ns, s->box);
+    assert_int_equal(count_sent(s, SEND_COMMAND, 0), 10000);
+    scene_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +300,9 @@ int main(void)
         SCENE_TEST(test_submit__too_many_commands_in_one),
         cmocka_unit_test(test_submit__too_many_different_names),
         SCENE_TEST(test_submit__a_handle_that_was_shut_down),
+        SCENE_TEST(test_submit__the_names_of_hosts_are_cut_short),
+        cmocka_unit_test(test_submit__a_closed_pool),
+        cmocka_unit_test(test_submit__an_each_for_too_many_hosts),
         SCENE_TEST(test_submit__without_a_session_it_is_asked_who_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
