@@ -77,6 +77,7 @@ static void add_worker(uint32_t number)
     struct event_worker_hello *h = &event.as.worker_hello;
     snprintf(host, sizeof host, "host%u", number);
     h->uuid[0] = (uint8_t)(number + 1);
+    h->uuid[1] = (uint8_t)(number >> 8);
     h->host = bytes_of_str(host);
     h->slots = SLOTS;
     h->credit = SLOTS + 1024;
@@ -190,11 +191,36 @@ static void queued(uint64_t commands)
     end();
 }
 
+/* Very many workers, one command at a time: what an idle fleet costs. */
+static void fleet(uint32_t workers, uint64_t commands)
+{
+    begin(1 << 20);
+    double start = cpu_s();
+    for (uint32_t i = 0; i < workers; i++)
+        add_worker(i);
+    turn();
+    outbox_reset(box);
+    printf("%u workers say hello: %.2f us each\n", workers, (cpu_s() - start) / workers * 1e6);
+    start = cpu_s();
+    for (uint64_t sequence = 1; sequence <= commands; sequence++) {
+        now += MUSTER_MS;
+        submit(sequence, 1);
+        turn();
+        (void)report_all();
+        turn();
+        outbox_reset(box);
+    }
+    printf("one command at a time among them: %.3f us each\n",
+           (cpu_s() - start) / (double)commands * 1e6);
+    end();
+}
+
 int main(int argc, char **argv)
 {
     uint64_t commands = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000;
     whole_way(commands, 1);
     whole_way(commands, PER_TURN);
     queued(commands);
+    fleet(10000, 100000);
     return 0;
 }
