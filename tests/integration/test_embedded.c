@@ -216,6 +216,36 @@ static void test_embedded__missing_programs_are_named_with_all_that_was_tried(vo
     muster_options_free(options);
 }
 
+static void test_embedded__programs_are_found_beside_the_library(void **state)
+{
+    struct embed *embed = *state;
+    const char *said = getenv("MUSTER_PROGRAM_DIR");
+    char *kept = said ? strdup(said) : NULL;
+    unsetenv("MUSTER_PROGRAM_DIR");
+    use_and_close(embed); /* lib/libmuster.so, so bin/muster-broker */
+    if (kept)
+        setenv("MUSTER_PROGRAM_DIR", kept, 1);
+    free(kept);
+}
+
+static void test_embedded__a_long_runtime_directory_is_passed_over(void **state)
+{
+    struct embed *embed = *state;
+    char *kept = strdup(getenv("XDG_RUNTIME_DIR"));
+    char deep[128];
+    snprintf(deep, sizeof deep, "/tmp/%0100d", 0);
+    setenv("XDG_RUNTIME_DIR", deep, 1);
+    setenv("TMPDIR", embed->dir, 1);
+    muster_options *options = embed_options(embed);
+    embed_open(embed, "local", options);
+    assert_non_null(strstr(muster_pool_broker(embed->pool), embed->dir));
+    embed_good(NULL, muster_pool_close(&embed->pool));
+    muster_options_free(options);
+    unsetenv("TMPDIR");
+    setenv("XDG_RUNTIME_DIR", kept, 1);
+    free(kept);
+}
+
 static void test_embedded__a_broker_that_cannot_start_is_quoted(void **state)
 {
     struct embed *embed = *state;
@@ -409,6 +439,8 @@ int main(void)
         TEST(test_embedded__a_host_that_ignores_its_children_is_tolerated),
         TEST(test_embedded__children_of_the_host_are_not_reaped),
         TEST(test_embedded__missing_programs_are_named_with_all_that_was_tried),
+        TEST(test_embedded__programs_are_found_beside_the_library),
+        TEST(test_embedded__a_long_runtime_directory_is_passed_over),
         TEST(test_embedded__a_broker_that_cannot_start_is_quoted),
         TEST(test_embedded__closing_ends_what_runs),
         TEST(test_embedded__a_killed_host_leaves_no_process),

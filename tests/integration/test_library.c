@@ -214,6 +214,17 @@ static void test_library__hosts_and_batches(void **state)
     embed_good(embed->pool, muster_wait_batch(embed->pool, batch, -1));
     embed_read(embed);
     assert_int_equal(embed_find(embed, first)->state, MUSTER_STATE_OK);
+    /* A batch is cancelled as a whole. */
+    muster_command *long_one = embed_shell("sleep 3600");
+    muster_command_set_each(long_one, 1);
+    muster_cancelled counts;
+    batch = embed_good(embed->pool, muster_submit_batch(embed->pool, long_one, NULL, NULL));
+    embed_good(embed->pool, muster_cancel_batch(embed->pool, batch, 1, "enough", &counts));
+    assert_int_equal(counts.cancelled + counts.stopping, 1);
+    assert_int_equal(muster_cancel_batch(embed->pool, 0, 1, NULL, NULL), MUSTER_EINVAL);
+    assert_int_equal(muster_cancel_range(embed->pool, 5, 2, 1, NULL, NULL), MUSTER_EINVAL);
+    embed_good(embed->pool, muster_wait_batch(embed->pool, batch, -1));
+    muster_command_free(long_one);
     muster_command_set_selector(command, "nobody");
     assert_int_equal(muster_submit_batch(embed->pool, command, NULL, NULL), MUSTER_ENOMATCH);
     muster_command_free(command);
@@ -308,7 +319,9 @@ static void test_library__reading_is_repeatable_and_never_silently_empty(void **
 static void test_library__shutting_the_broker_down_ends_the_handle(void **state)
 {
     struct embed *embed = *state;
-    embed_echo(embed, 1);
+    embed_sleep(embed, 3600);
+    assert_int_equal(muster_shutdown_timed(embed->pool, MUSTER_WAIT, 100), MUSTER_ETIMEDOUT);
+    assert_int_equal(muster_shutdown(embed->pool, 64), MUSTER_EINVAL);
     embed_good(embed->pool, muster_shutdown_broker(embed->pool));
     muster_command *command = muster_command_call("echo");
     muster_options *options = embed_options(embed);
@@ -317,9 +330,10 @@ static void test_library__shutting_the_broker_down_ends_the_handle(void **state)
     /* It is gone for everybody, and says so instead of hanging. */
     int64_t rc;
     do
-        rc = muster_submit(embed->pool, command);
-    while (rc > 0 || rc == MUSTER_ESHUTTINGDOWN);
+        rc = muster_queue_length(embed->pool);
+    while (rc >= 0 || rc == MUSTER_ESHUTTINGDOWN);
     assert_int_equal(rc, MUSTER_ECLOSED);
+    assert_int_equal(muster_submit(embed->pool, command), MUSTER_ECLOSED);
     assert_true(muster_pool_open(&late, muster_pool_broker(embed->pool), options) < 0);
     muster_options_free(options);
     muster_command_free(command);
