@@ -118,6 +118,18 @@ static void kill_worker(struct sim *sim, bool power)
     world_worker_ended(sim, w->number, false);
 }
 
+static void reinstall_worker(struct sim *sim)
+{
+    struct sim_worker *w = &sim->workers[some_worker(sim)];
+    if (!w->alive || w->notebook.install == UINT8_MAX)
+        return;
+    sim_worker_kill(sim, w, true);
+    notebook_wipe(&w->notebook);
+    laws_lost_spool(sim, w);
+    trace_line(sim, TRACE_PROCESS, "the host of worker %u is installed anew", w->number);
+    world_worker_ended(sim, w->number, false);
+}
+
 static void kill_client(struct sim *sim)
 {
     struct sim_client *c = &sim->clients[rand_below(&sim->fate, sim->swarm.clients)];
@@ -191,6 +203,9 @@ static void strike(struct sim *sim, enum fault fault)
     case FAULT_WORKER_KILL:
     case FAULT_WORKER_REBOOT:
         kill_worker(sim, fault == FAULT_WORKER_REBOOT);
+        break;
+    case FAULT_WORKER_REINSTALL:
+        reinstall_worker(sim);
         break;
     case FAULT_WORKER_PAUSE:
         pause_worker(sim);

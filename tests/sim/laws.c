@@ -57,8 +57,15 @@ struct law_life *laws_life(struct law_pool *pool, uint64_t track_id)
 
 uint32_t laws_worker(const struct laws *laws, uint32_t name)
 {
-    uint8_t number = name < laws->worker_of.n ? laws->worker_of.items[name] : 0;
+    uint8_t number = name < laws->worker_of.n ? (uint8_t)laws->worker_of.items[name] : 0;
     return number == 0 ? WORKERS_MAX : number - 1u;
+}
+
+bool laws_is_present(const struct sim *sim, uint32_t name)
+{
+    uint32_t number = laws_worker(&sim->laws, name);
+    return number < WORKERS_MAX &&
+           sim->laws.worker_of.items[name] >> 8 == sim->workers[number].notebook.install;
 }
 
 static struct law_pool *pool_of(struct sim *sim, uint32_t number)
@@ -300,7 +307,8 @@ static void on_host(struct sim *sim, const struct fact_host *fact)
     struct laws *laws = &sim->laws;
     while (laws->worker_of.n <= fact->worker)
         TABLE_ADD(laws->worker_of, 0);
-    laws->worker_of.items[fact->worker] = (uint8_t)(world_worker_of(sim, fact->uuid) + 1);
+    laws->worker_of.items[fact->worker] =
+        (uint16_t)(fact->uuid[1] << 8 | (world_worker_of(sim, fact->uuid) + 1));
 }
 
 static void on_oldest(struct sim *sim, struct law_pool *pool, const struct fact_oldest *fact)
@@ -371,8 +379,9 @@ void laws_ticked(struct sim *sim, const struct fact *fact)
     const struct law_life *life = laws_life(laws_pool(sim, number), track_id);
     if (life == NULL || life->lease == 0)
         return;
-    uint32_t worker = laws_worker(laws, laws->leases.items[life->lease - 1].worker);
-    if (worker >= WORKERS_MAX)
+    uint32_t name = laws->leases.items[life->lease - 1].worker;
+    uint32_t worker = laws_worker(laws, name);
+    if (!laws_is_present(sim, name))
         return;
     muster_time heard = sim->workers[worker].arrived;
     if (heard < sim->broker.started)

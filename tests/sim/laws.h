@@ -105,7 +105,7 @@ struct laws {
     TABLE_LIST(struct law_pool) pools;
     TABLE_LIST(struct law_lease) leases;
     TABLE_LIST(struct law_deed) deeds;
-    TABLE_LIST(uint8_t) worker_of; /* name id -> number of the worker + 1 */
+    TABLE_LIST(uint16_t) worker_of; /* name id -> installation << 8 | number of the worker + 1 */
     /* figures */
     uint64_t commands, records, executions, acks, rows, duplicates, stale, lost;
 };
@@ -136,10 +136,14 @@ void laws_verdict(struct sim *sim, uint32_t worker, const struct wire_verdict *v
 void laws_all_final(struct sim *sim, uint32_t pool, const uint64_t *track_ids, uint32_t n,
                     const char *what);
 
+void laws_batch_final(struct sim *sim, uint32_t pool, uint64_t batch);
+
 struct law_pool *laws_pool(struct sim *sim, uint32_t pool);
 struct law_life *laws_life(struct law_pool *pool, uint64_t track_id);
 /* The number of the worker behind a name id, WORKERS_MAX when unknown. */
 uint32_t laws_worker(const struct laws *laws, uint32_t name);
+/* It is the one that this host has now, not one before it was installed anew. */
+bool laws_is_present(const struct sim *sim, uint32_t name);
 
 /* laws_body.c: 0 when it cannot be read. */
 uint32_t laws_nonce_of(struct bytes command_body);

@@ -117,6 +117,16 @@ void laws_all_final(struct sim *sim, uint32_t pool_number, const uint64_t *track
     }
 }
 
+void laws_batch_final(struct sim *sim, uint32_t pool_number, uint64_t batch)
+{
+    const struct law_pool *pool = laws_pool(sim, pool_number);
+    for (size_t i = 0; pool != NULL && i < pool->lives.n; i++)
+        if (pool->lives.items[i].batch == batch && pool->lives.items[i].pos == 0)
+            laws_break(sim, "S10",
+                       "a wait for batch %llu was answered, but command %u.%zu has no record",
+                       (unsigned long long)batch, pool_number, i + 1);
+}
+
 /* ---- workers --------------------------------------------------------------------------------- */
 
 static const struct law_lease *find_lease(const struct laws *laws, const struct law_life *life,
@@ -226,7 +236,8 @@ void laws_verdict(struct sim *sim, uint32_t worker, const struct wire_verdict *v
                        worker, verdict->pool, id, state_name(fact->state));
     }
     bool is_his = fact->body_bytes > 0 && fact->attempt == verdict->attempt &&
-                  laws_worker(&sim->laws, fact->worker) == worker;
+                  laws_worker(&sim->laws, fact->worker) == worker &&
+                  laws_is_present(sim, fact->worker);
     if (verdict->stale && is_his && life->pos > pool->oldest)
         laws_break(sim, "S6", "worker %u is told that its record of %u.%llu is stale, it is kept",
                    worker, verdict->pool, id);
@@ -260,6 +271,13 @@ void laws_lost_power(struct sim *sim, const struct sim_worker *w)
         if (deed->worker == w->number && deed->run_ns < MUSTER_S)
             deed->answered = true;
     }
+}
+
+void laws_lost_spool(struct sim *sim, const struct sim_worker *w)
+{
+    for (size_t i = 0; i < sim->laws.deeds.n; i++)
+        if (sim->laws.deeds.items[i].worker == w->number)
+            sim->laws.deeds.items[i].answered = true;
 }
 
 static bool is_in_spool(const struct sim_worker *w, uint32_t token)

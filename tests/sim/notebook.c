@@ -117,6 +117,14 @@ void notebook_lost_power(struct notebook *notebook, struct rand *rand)
     notebook->boot++;
 }
 
+void notebook_wipe(struct notebook *notebook)
+{
+    notebook->log.n = notebook->written = notebook->synced = 0;
+    notebook->incarnation = 0;
+    notebook->install++;
+    notebook->boot++;
+}
+
 bool notebook_is_unsure(const struct notebook *notebook)
 {
     return notebook->boot != notebook->boot_known;

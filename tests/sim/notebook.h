@@ -32,6 +32,7 @@ struct notebook_entry {
 struct notebook {
     uint32_t incarnation;
     uint32_t boot, boot_known;
+    uint32_t install; /* makes another uuid */
     uint64_t next_handle;
     TABLE_LIST(struct note) notes; /* by handle - 1; of all time */
     TABLE_LIST(struct notebook_entry) log;
@@ -59,6 +60,8 @@ void notebook_lost_power(struct notebook *notebook, struct rand *rand);
  */
 void notebook_open(struct notebook *notebook, void (*each)(void *ctx, const struct note *note),
                    void *ctx);
+/* The directory is gone; the next incarnation is the first of another worker. */
+void notebook_wipe(struct notebook *notebook);
 bool notebook_is_unsure(const struct notebook *notebook);
 
 #endif

@@ -87,6 +87,7 @@ void laws_answered(struct sim *sim, uint32_t worker, const struct agent_id *id);
 /* A worker has read its spool. */
 void laws_spool(struct sim *sim, const struct sim_worker *w);
 void laws_lost_power(struct sim *sim, const struct sim_worker *w);
+void laws_lost_spool(struct sim *sim, const struct sim_worker *w);
 
 /* story.c: lines about frames and facts */
 void trace_frame(struct sim *sim, const char *who, uint32_t number, const struct wire_message *m);

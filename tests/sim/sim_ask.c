@@ -302,6 +302,7 @@ static void ask_wait(struct sim *sim, struct sim_client *c, enum wire_wait_what 
     } else if (what == WIRE_WAIT_COMMANDS) {
         m->what = WIRE_WAIT_MINE;
     }
+    m->batch = what == WIRE_WAIT_BATCH ? c->batch : 0;
     sim_client_begin(sim, c, op, wait_ns, some_deadline(sim));
 }
 
@@ -321,7 +322,16 @@ static void ask_list(struct sim *sim, struct sim_client *c)
         return;
     op->message.as.list =
         (struct wire_list){.states = chance(sim, 1, 2) ? 0 : (1u << STATE_COUNT) - 2,
-                           .after = chance(sim, 1, 2) ? 0 : rand_below(&sim->work, 50)};
+                           .after = chance(sim, 1, 2) ? 0 : rand_below(&sim->work, 50),
+                           .batch = chance(sim, 1, 3) ? c->batch : 0};
+    if (chance(sim, 1, 3)) {
+        struct wire_range *range = arena_zalloc(&op->arena, 1, sizeof *range);
+        MUST(range != NULL);
+        range->first = rand_below(&sim->work, 40) + 1;
+        range->last = range->first + rand_below(&sim->work, 10);
+        op->message.as.list.ranges = range;
+        op->message.as.list.n_ranges = 1;
+    }
     sim_client_begin(sim, c, op, 0, MUSTER_NEVER);
 }
 
@@ -347,6 +357,8 @@ static void ask_cancel(struct sim *sim, struct sim_client *c)
         m->mine = true;
     } else if (chance(sim, 1, 12)) {
         m->all = true;
+    } else if (c->batch != 0 && chance(sim, 1, 4)) {
+        m->batch = c->batch;
     } else if (c->mine.n == 0) {
         m->mine = true;
     } else {
@@ -389,6 +401,13 @@ static void ask_shutdown(struct sim *sim, struct sim_client *c)
     sim_client_begin(sim, c, op, wait_ns, MUSTER_NEVER);
 }
 
+static enum wire_wait_what some_subject(struct sim *sim, const struct sim_client *c)
+{
+    if (c->batch != 0 && chance(sim, 1, 2))
+        return WIRE_WAIT_BATCH;
+    return chance(sim, 1, 2) ? WIRE_WAIT_COMMANDS : WIRE_WAIT_MINE;
+}
+
 void sim_ask_something(struct sim *sim, struct sim_client *c)
 {
     static const uint8_t weights[] = {44, 14, 10, 8, 4, 4, 2, 5, 3, 5, 1};
@@ -410,7 +429,7 @@ void sim_ask_something(struct sim *sim, struct sim_client *c)
         ask_cursor(sim, c);
         break;
     case WAIT:
-        ask_wait(sim, c, chance(sim, 1, 2) ? WIRE_WAIT_COMMANDS : WIRE_WAIT_MINE, some_wait(sim));
+        ask_wait(sim, c, some_subject(sim, c), some_wait(sim));
         break;
     case STATS:
         ask_stats(sim, c);

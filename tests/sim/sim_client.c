@@ -149,11 +149,11 @@ static bool say_hello(struct sim *sim, struct sim_client *c)
     struct wire_message m = {.type = WIRE_CLIENT_HELLO};
     m.as.client_hello = (struct wire_client_hello){.request = c->hello_due,
                                                    .client = c->client,
-                                                   .pool = bytes_of_str(c->pool),
+                                                   .pool = bytes_of_str(c->opens),
                                                    .software = bytes_of_str("sim")};
     if (c->session.known) {
         m.as.client_hello.log_id = c->session.log_id;
-        m.as.client_hello.pool_id = c->pool[0] == '\0' ? c->session.pool_id : 0;
+        m.as.client_hello.pool_id = c->opens[0] == '\0' ? c->session.pool_id : 0;
     }
     return say(sim, c, &m);
 }
@@ -199,7 +199,7 @@ static void take_welcome(struct sim *sim, struct sim_client *c, const struct wir
         laws_break(sim, "S8", "client %u is welcomed in another log than before", c->number);
         return;
     }
-    if (!c->session.known && c->pool[0] != '\0')
+    if (!c->session.known && c->opens[0] != '\0')
         c->read_to = m->head;
     c->session.known = true;
     c->session.log_id = m->log_id;
@@ -314,7 +314,11 @@ void sim_client_start(struct sim *sim, struct sim_client *c)
     c->call = call_new(&options, sim->now);
     MUST(c->call != NULL);
     call_bind(c->call, on_effect, c);
+    bool again =
+        c->pool[0] == '\0' && c->session.known && !sim->script && rand_chance(&sim->chance, 1, 2);
+    snprintf(c->opens, sizeof c->opens, "%s", again ? c->session.pool : c->pool);
     memset(&c->session, 0, sizeof c->session);
+    c->batch = 0;
     c->hello_due = c->hello_sent = c->ping_due = 0;
     c->reopen_due = c->down = c->shut = c->finished = c->in_epilogue = false;
     c->wake_at = MUSTER_NEVER;
@@ -324,7 +328,7 @@ void sim_client_start(struct sim *sim, struct sim_client *c)
     c->read_to = c->cursor_next = 0;
     c->idle_waits = 0;
     trace_line(sim, TRACE_PROCESS, "client %u opens %s", c->number,
-               c->pool[0] == '\0' ? "a private pool" : c->pool);
+               c->opens[0] == '\0' ? "a private pool" : c->opens);
     network_open(sim, dealer_of(c));
     call_opened(c->call, sim->now);
     sim_client_wake(sim, c);

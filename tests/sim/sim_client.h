@@ -64,7 +64,9 @@ struct sim_client {
     struct call *call;
     struct op ops[OPS_MAX];
     struct op *starting;
-    const char *pool; /* "" = private */
+    const char *pool;          /* "" = private */
+    char opens[NAME_TEXT_MAX]; /* in this life: that, or an earlier private pool by its name */
+    uint64_t batch;            /* the last one that was made */
     struct {
         bool known;
         uint64_t log_id;

@@ -15,6 +15,8 @@ static void hear_submitted(struct sim *sim, struct sim_client *c, const struct o
     trace_line(sim, TRACE_CLIENT, "client %u: submitted %llu+%u%s", c->number,
                (unsigned long long)m->first, m->count, m->duplicate ? " duplicate" : "");
     sim->laws.duplicates += m->duplicate;
+    if (m->batch != 0)
+        c->batch = m->batch;
     laws_acked(sim, c->session.pool_id, op->nonces, op->n_nonces, m->first, m->count, m->batch);
     bool has_id = op->message.as.submit.request_id.size > 0;
     if (!has_id || !m->duplicate) /* else it may be another handle's */
@@ -110,6 +112,8 @@ static void hear_waited(struct sim *sim, struct sim_client *c, const struct op *
         if (wait->what == WIRE_WAIT_COMMANDS && !timed_out && reply->as.records.n_rows == 0 &&
             !world_has_retention(sim))
             laws_break(sim, "S10", "client %u waited for commands and got no record", c->number);
+    } else if (!timed_out && wait->what == WIRE_WAIT_BATCH) {
+        laws_batch_final(sim, c->session.pool_id, wait->batch);
     } else if (!timed_out) {
         laws_all_final(sim, c->session.pool_id, c->mine.items, (uint32_t)op->mine_to, "a wait");
     }

@@ -44,6 +44,8 @@ static struct outcome outcome_of(const struct run *run)
         return (struct outcome){.state = STATE_SIGNALED, .reason = REASON_SIGNAL, .signal = 11};
     case HOW_TIMEOUT:
         return (struct outcome){.state = STATE_TIMEOUT, .reason = REASON_TIMEOUT};
+    case HOW_LOST: /* as when the process that starts commands has died */
+        return (struct outcome){.state = STATE_LOST, .reason = REASON_WORKER_LOST};
     case HOW_OK:
     case HOW_COUNT:
         break;
@@ -109,6 +111,7 @@ static void finish(struct sim *sim, struct sim_worker *w, struct run *run)
     event.as.done.record = run->note;
     event.as.done.run_ns = run->record.run_ns;
     event.as.done.cut_off = cut_off;
+    event.as.done.is_quarantined = run->killed && !sim->healed && rand_chance(&sim->chance, 1, 4);
     *run = (struct run){.generation = run->generation + 1};
     sim_worker_step(sim, w, &event);
 }
@@ -154,9 +157,11 @@ void sim_run_end(struct sim *sim, struct sim_worker *w, const struct agent_effec
 void sim_run_kill(struct sim *sim, struct sim_worker *w, const struct agent_effect *effect)
 {
     struct run *run = find(w, &effect->id);
-    if (run != NULL)
-        agenda_add(&sim->agenda, sim->now + KILL_NS, ends, w->number,
-                   tag_of(w, (uint32_t)(run - w->runs)));
+    if (run == NULL)
+        return;
+    run->killed = true;
+    agenda_add(&sim->agenda, sim->now + KILL_NS, ends, w->number,
+               tag_of(w, (uint32_t)(run - w->runs)));
 }
 
 void sim_run_cancel_unstarted(struct sim *sim, struct sim_worker *w,

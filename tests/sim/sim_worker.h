@@ -15,7 +15,7 @@
 struct sim;
 
 /* How an execution ends when nobody interferes; the third argument of a command. */
-enum how { HOW_OK, HOW_FAILED, HOW_SIGNALED, HOW_TIMEOUT, HOW_COUNT };
+enum how { HOW_OK, HOW_FAILED, HOW_SIGNALED, HOW_TIMEOUT, HOW_LOST, HOW_COUNT };
 
 enum { RUNS_MAX = 2 * SLOTS_MAX };
 
@@ -33,6 +33,7 @@ struct run {
     uint64_t body;
     bool ending; /* TERM was given, because of: */
     enum reason reason;
+    bool killed;
     bool over; /* … and the agent was not told yet; ended as: */
     struct wire_record_head record;
 };

@@ -21,8 +21,10 @@ enum { WORKERS_MAX = 4, CLIENTS_MAX = 4, SLOTS_MAX = 3 };
     X(BROKER_PAUSE, "broker-pause") /* up to several leases */                                     \
     X(WORKER_KILL, "worker-kill")                                                                  \
     X(WORKER_REBOOT, "worker-reboot") /* what was not synced is lost */                            \
-    X(WORKER_PAUSE, "worker-pause")   /* its children go on */                                     \
-    X(WORKER_TERM, "worker-term")     /* drains */                                                 \
+    X(WORKER_REINSTALL,                                                                            \
+      "worker-reinstall")           /* the spool is gone: another worker on the same host */       \
+    X(WORKER_PAUSE, "worker-pause") /* its children go on */                                       \
+    X(WORKER_TERM, "worker-term")   /* drains */                                                   \
     X(CLIENT_KILL, "client-kill")                                                                  \
     X(CLOCK, "clock")           /* the broker's wall clock steps */                                \
     X(DISK_LOW, "disk-low")     /* free space below the mark */                                    \

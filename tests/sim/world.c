@@ -131,9 +131,9 @@ void world_connected(struct sim *sim, uint32_t dealer, bool again)
 
 void world_uuid(const struct sim *sim, uint32_t number, uint8_t ret_uuid[16])
 {
-    (void)sim;
     memset(ret_uuid, 0xa0, 16);
     ret_uuid[0] = (uint8_t)number;
+    ret_uuid[1] = (uint8_t)sim->workers[number].notebook.install;
 }
 
 uint32_t world_worker_of(const struct sim *sim, const uint8_t uuid[16])
