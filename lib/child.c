@@ -31,6 +31,7 @@ void child_init(struct child *child, const char *name)
     *child = (struct child){
         .name = name,
         .pidfd = -1,
+        .ready_fd = -1,
         .status = -1,
         .restart_at = MUSTER_NEVER,
     };
@@ -42,6 +43,7 @@ void child_done(struct child *child)
         free(child->argv[i]);
     free(child->log_path);
     child->pidfd = fs_close(child->pidfd);
+    child->ready_fd = fs_close(child->ready_fd);
     child_init(child, child->name);
 }
 
@@ -70,11 +72,10 @@ static int prepare_files(posix_spawn_file_actions_t *actions, const struct child
                                               O_WRONLY | O_CREAT | O_APPEND, 0600);
     if (rc == 0)
         rc = posix_spawn_file_actions_adddup2(actions, 1, 2);
-    if (rc == 0 && ready_fd >= 0)
+    if (rc == 0)
         rc = posix_spawn_file_actions_adddup2(actions, ready_fd, READY_FD);
     if (rc == 0)
-        rc = posix_spawn_file_actions_addclosefrom_np(actions,
-                                                      ready_fd >= 0 ? READY_FD + 1 : READY_FD);
+        rc = posix_spawn_file_actions_addclosefrom_np(actions, READY_FD + 1);
     return rc;
 }
 
@@ -92,48 +93,80 @@ static int prepare_attributes(posix_spawnattr_t *attributes)
     return rc;
 }
 
-int child_spawn(struct child *child, int ready_fd)
+/* The child's end, out of the way of 0 to 3, whatever the host has closed; or -errno. */
+static int make_ready_pipe(struct child *child)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+        return -errno;
+    int high = fcntl(ends[1], F_DUPFD_CLOEXEC, 16);
+    int error = high < 0 ? errno : 0;
+    fs_close(ends[1]);
+    if (error) {
+        fs_close(ends[0]);
+        return -error;
+    }
+    fs_close(child->ready_fd);
+    child->ready_fd = ends[0];
+    return high;
+}
+
+static int spawn(struct child *child, int ready_fd)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    pid_t pid = 0;
-    int high_fd = -1;
-    if (ready_fd >= 0) {
-        /* Out of the way of 0 to 3, whatever the host has closed. */
-        high_fd = fcntl(ready_fd, F_DUPFD_CLOEXEC, 16);
-        if (high_fd < 0)
-            return -errno;
-    }
     int rc = posix_spawn_file_actions_init(&actions);
-    if (rc == 0) {
-        rc = posix_spawnattr_init(&attributes);
-        if (rc == 0) {
-            rc = prepare_files(&actions, child, high_fd);
-            if (rc == 0)
-                rc = prepare_attributes(&attributes);
-            if (rc == 0)
-                rc = posix_spawn(&pid, child->argv[0], &actions, &attributes, child->argv, environ);
-            posix_spawnattr_destroy(&attributes);
-        }
-        posix_spawn_file_actions_destroy(&actions);
-    }
-    fs_close(high_fd);
     if (rc != 0)
         return -rc;
-    child->pid = pid;
+    rc = posix_spawnattr_init(&attributes);
+    if (rc == 0) {
+        rc = prepare_files(&actions, child, ready_fd);
+        if (rc == 0)
+            rc = prepare_attributes(&attributes);
+        if (rc == 0)
+            rc = posix_spawn(&child->pid, child->argv[0], &actions, &attributes, child->argv,
+                             environ);
+        posix_spawnattr_destroy(&attributes);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    if (rc != 0)
+        child->pid = 0;
+    return -rc;
+}
+
+int child_spawn(struct child *child)
+{
+    int ready_fd = make_ready_pipe(child);
+    if (ready_fd < 0)
+        return ready_fd;
+    int rc = spawn(child, ready_fd);
+    fs_close(ready_fd);
+    if (rc < 0)
+        return rc;
     child->status = -1;
     child->started_at = time_boot_ns();
     child->restart_at = MUSTER_NEVER;
-    child->pidfd = poll_process_open(pid);
+    child->pidfd = poll_process_open(child->pid);
     if (child->pidfd < 0 && child->pidfd != -ESRCH) {
         rc = child->pidfd;
-        kill(pid, SIGKILL);
+        kill(child->pid, SIGKILL);
         child->pidfd = -1;
-        waitpid(pid, NULL, 0);
+        waitpid(child->pid, NULL, 0);
         child->pid = 0;
         return rc;
     }
     return 0; /* -ESRCH: it ended at once and the host reaped it; child_reap will see */
+}
+
+bool child_is_ready(struct child *child)
+{
+    char word[16];
+    if (child->ready_fd < 0)
+        return false;
+    ssize_t n = read(child->ready_fd, word, sizeof word);
+    if (n == 0) /* it has closed its end without a word */
+        child->ready_fd = fs_close(child->ready_fd);
+    return n > 0;
 }
 
 static bool has_ended(const struct child *child)

@@ -15,10 +15,12 @@ struct child {
     char *log_path;                 /* owned: where its stdout and stderr go */
     pid_t pid;                      /* 0: not running */
     int pidfd;                      /* -1: not running */
+    int ready_fd;                   /* it writes a word when it is ready; -1: none */
     int status;                     /* of the last one, as waitpid gives it; -1: unknown */
     muster_time started_at;
     muster_time restart_at; /* MUSTER_NEVER: not due */
     unsigned quick_deaths;  /* one after the other */
+    bool is_ready;          /* it was heard, see child_is_ready */
 };
 
 void child_init(struct child *child, const char *name);
@@ -28,8 +30,10 @@ void child_done(struct child *child);
 bool child_add(struct child *child, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Starts it in a session of its own (Ctrl-C at the terminal is not for it), with default signals,
- * stdin from /dev/null and no descriptor but `ready_fd` (as 3; -1: none). 0 or -errno. */
-int child_spawn(struct child *child, int ready_fd);
+ * stdin from /dev/null and no descriptor but the writing end of `ready_fd`, as 3. 0 or -errno. */
+int child_spawn(struct child *child);
+/* It has said that it is ready; the word is taken. Never waits. */
+bool child_is_ready(struct child *child);
 /* True when it has ended (or is not running); it is then reaped. Never waits. */
 bool child_reap(struct child *child);
 /* Waits until it has ended or the time has come: true when it has ended. */

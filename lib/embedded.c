@@ -9,7 +9,6 @@
 #include "embedded.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -29,7 +28,7 @@
 enum { BROKER, WORKER, QUICK_DEATHS_MAX = 6 };
 
 static const muster_time start_ns = 30 * MUSTER_S; /* until the programs serve */
-static const muster_time quick_ns = 5 * MUSTER_S;  /* a shorter life is a quick death */
+static const muster_time quick_ns = 1 * MUSTER_S;  /* a shorter life is a quick death */
 static const muster_time restart_min_ns = 50 * MUSTER_MS;
 static const muster_time ask_ns = 5 * MUSTER_S;    /* for the answer to SHUTDOWN */
 static const muster_time leave_ns = 10 * MUSTER_S; /* … until it has gone by itself */
@@ -161,46 +160,39 @@ static int tell_death(const struct child *child, const char *when, struct error 
                      status, words[0] ? "; its last words: " : "", words);
 }
 
-/* Until the child writes into the pipe, closes it, or the time is up. */
-static int await_ready(struct child *child, int fd, struct error *error)
+/* Until the child says so, ends, or the time is up. */
+static int await_ready(struct child *child, struct error *error)
 {
     muster_time deadline = time_add(time_boot_ns(), start_ns);
-    for (;;) {
+    while (!child_is_ready(child)) {
         muster_time now = time_boot_ns();
-        struct pollfd item = {.fd = fd, .events = POLLIN};
-        char word[400];
+        struct pollfd items[2] = {{.fd = child->ready_fd, .events = POLLIN},
+                                  {.fd = child->pidfd, .events = POLLIN}};
         if (now >= deadline) {
-            child_last_words(child, word, sizeof word);
+            char words[400];
+            child_last_words(child, words, sizeof words);
             return error_set(error, MUSTER_ETIMEDOUT,
                              "the private %s did not become ready within %d s%s%s", child->name,
-                             (int)(start_ns / MUSTER_S), word[0] ? "; its last words: " : "", word);
+                             (int)(start_ns / MUSTER_S), words[0] ? "; its last words: " : "",
+                             words);
         }
-        if (poll(&item, 1, time_poll_ms(now, deadline, 1000)) <= 0)
-            continue;
-        ssize_t n = read(fd, word, sizeof word);
-        if (n > 0)
-            return MUSTER_OK;
-        if (n < 0 && errno == EINTR)
-            continue;
-        child_wait(child, deadline);
-        tell_death(child, "before it was ready", error);
-        return error->info.code = MUSTER_ESYSTEM;
+        if (poll(items, 2, time_poll_ms(now, deadline, 1000)) > 0 && child_reap(child) &&
+            !child_is_ready(child)) {
+            tell_death(child, "before it was ready", error);
+            return error->info.code = MUSTER_ESYSTEM;
+        }
     }
+    child->is_ready = true;
+    return MUSTER_OK;
 }
 
 static int start_child(struct child *child, struct error *error)
 {
-    int ready[2];
-    if (pipe2(ready, O_CLOEXEC) < 0)
-        return error_set(error, MUSTER_ESYSTEM, "no pipe: %s", strerror(errno));
-    int rc = child_spawn(child, ready[1]);
-    fs_close(ready[1]);
+    int rc = child_spawn(child);
     if (rc < 0)
-        rc = error_set(error, MUSTER_ESYSTEM, "cannot start %s: %s", child->argv[0], strerror(-rc));
-    else
-        rc = await_ready(child, ready[0], error);
-    fs_close(ready[0]);
-    return rc;
+        return error_set(error, MUSTER_ESYSTEM, "cannot start %s: %s", child->argv[0],
+                         strerror(-rc));
+    return await_ready(child, error);
 }
 
 int embedded_start(struct embedded **ret_embedded, const struct muster_options *options,
@@ -255,10 +247,12 @@ void embedded_expect_end(struct embedded *embedded)
         embedded->expect_end = true;
 }
 
-/* Notes a death and when to start the next life. */
+/* Notes a death and when to start the next life. A death is quick when it came before the child was
+ * ready, or right after. */
 static int note_death(struct child *child, muster_time now, struct error *error)
 {
-    bool quick = now - child->started_at < quick_ns;
+    bool was_ready = child->is_ready || child_is_ready(child);
+    bool quick = !was_ready || now - child->started_at < quick_ns;
     child->quick_deaths = quick ? child->quick_deaths + 1 : 1;
     if (child->quick_deaths >= QUICK_DEATHS_MAX)
         return tell_death(child, "again and again", error);
@@ -268,17 +262,13 @@ static int note_death(struct child *child, muster_time now, struct error *error)
 
 static int supervise_one(struct child *child, muster_time now, struct error *error)
 {
-    if (child->pid != 0) {
-        if (!child_reap(child))
-            return MUSTER_OK;
-        return note_death(child, now, error);
-    }
+    if (child->pid != 0)
+        return child_reap(child) ? note_death(child, now, error) : MUSTER_OK;
     if (child->restart_at > now)
         return MUSTER_OK;
     /* Nobody waits for its word this time: the pool's machine connects when it can. */
-    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    int rc = child_spawn(child, null);
-    fs_close(null);
+    child->is_ready = false;
+    int rc = child_spawn(child);
     if (rc < 0)
         return error_set(error, MUSTER_ECLOSED, "cannot start %s again: %s", child->argv[0],
                          strerror(-rc));
