@@ -241,7 +241,7 @@ static void ask_read(struct sim *sim, struct sim_client *c, int64_t wait_ns)
                                              .with_command = chance(sim, 1, 2),
                                              .log_id = c->session.log_id};
     /* Now and then everything from the beginning, as far as it is kept. */
-    if (!sim->healed && chance(sim, 1, 8))
+    if (!sim->healed && chance(sim, 1, world_has_retention(sim) ? 3 : 8))
         op->message.as.read.from_pos = 0;
     sim_client_begin(sim, c, op, wait_ns, MUSTER_NEVER);
 }

@@ -71,7 +71,7 @@ static void draw_limits(struct core_limits *limits, struct rand *rand, uint64_t 
     limits->disk_low_bytes = 64 << 20;
     limits->seed = seed;
     if (rand_chance(rand, 1, 3))
-        limits->keep_bytes = (uint64_t)ONE_OF(rand, 2000, 10000);
+        limits->keep_bytes = (uint64_t)ONE_OF(rand, 1200, 3000, 10000);
     if (rand_chance(rand, 1, 6))
         limits->keep_ns = ONE_OF(rand, 30 * MUSTER_S, 120 * MUSTER_S);
     if (rand_chance(rand, 1, 6))

@@ -9,7 +9,7 @@
 
 #include "sim.h"
 
-enum { SEEDS_MAX = 400, STEPS = 3000 };
+enum { SEEDS_MAX = 1000, STEPS = 3000 };
 
 static void is_found(enum plant plant)
 {
