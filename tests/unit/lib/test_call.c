@@ -1,4 +1,5 @@
-/* Golden traces of the client's request machine: the story, then what it sent and told. */
+/* Golden traces of the client's request machine (S2, S13): the story, then what it sent and told.
+ */
 #include "tests/unit/cmocka_first.h"
 
 #include <stdlib.h>

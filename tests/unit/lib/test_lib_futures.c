@@ -179,7 +179,7 @@ static void test_future__one_that_no_wait_covers_gets_its_own(void **state)
             muster_process(f->pool);
     }
     fake_finish(f->fake, (int64_t[]){8}, 1);
-    assert_int_equal(muster_future_wait(futures[7], 10000), 0);
+    assert_int_equal(muster_future_wait(futures[7], 60000), 0);
     fake_finish(f->fake, (int64_t[]){1, 2, 3, 4, 5, 6, 7}, 7);
     for (int i = 0; i < 8; i++) {
         assert_int_equal(muster_future_wait(futures[i], -1), 0);
@@ -202,7 +202,7 @@ static void test_future__long_waits_leave_room_for_other_requests(void **state)
     assert_int_equal(muster_future_wait(futures[0], 20), MUSTER_ETIMEDOUT);
     muster_time before = time_boot_ns();
     assert_int_equal(muster_queue_length(pool), 3);
-    assert_true(time_boot_ns() - before < 10 * MUSTER_S);
+    assert_true(time_boot_ns() - before < 20 * MUSTER_S);
     for (int i = 0; i < 3; i++)
         muster_future_free(futures[i]);
     assert_int_equal(muster_pool_close(&pool), 0);
@@ -308,7 +308,7 @@ static void test_fd__is_level_triggered(void **state)
     struct pollfd item = {.fd = fd, .events = POLLIN};
     int done = 0;
     while (done < 3) {
-        assert_true(poll(&item, 1, 10000) > 0);
+        assert_true(poll(&item, 1, 60000) > 0);
         /* Still readable, however often we look, and in an epoll set of the program's too. */
         assert_int_equal(readable(fd), 1);
         assert_int_equal(readable(fd), 1);
@@ -334,7 +334,7 @@ static void test_fd__blocking_calls_in_between_lose_no_edge(void **state)
         int done = 0;
         while (done == 0) {
             struct pollfd item = {.fd = fd, .events = POLLIN};
-            assert_true(poll(&item, 1, 10000) > 0);
+            assert_true(poll(&item, 1, 60000) > 0);
             done = muster_process(f->pool);
         }
         assert_int_equal(done, 1);
@@ -353,7 +353,7 @@ static void test_fd__becomes_readable_for_time_alone(void **state)
     struct pollfd item = {.fd = fd, .events = POLLIN};
     int timeout = muster_timeout_ms(f->pool);
     assert_true(timeout >= 0 && timeout <= 2000);
-    assert_true(poll(&item, 1, 20000) > 0); /* silence: a PING is due */
+    assert_true(poll(&item, 1, 60000) > 0); /* silence: a PING is due */
     assert_int_equal(muster_process(f->pool), 0);
     fake_lock(f->fake);
     f->fake->silent = false;
@@ -375,7 +375,7 @@ static void test_fd__survives_a_restart_of_the_broker(void **state)
     int done = 0;
     while (done == 0) {
         struct pollfd item = {.fd = fd, .events = POLLIN};
-        assert_true(poll(&item, 1, 30000) > 0);
+        assert_true(poll(&item, 1, 60000) > 0);
         done = muster_process(f->pool);
     }
     assert_int_equal(muster_fd(f->pool), fd);

@@ -1,4 +1,4 @@
-/* Reading: results and durable consumers, against a broker of the test's own. */
+/* Reading (S7, S8): results and durable consumers, against a broker of the test's own. */
 #include "tests/unit/cmocka_first.h"
 
 #include <stdio.h>
