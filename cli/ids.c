@@ -55,7 +55,7 @@ static int push_batch(struct id_set *set, int64_t batch)
 
 int ids_parse(struct id_set *set, const char *word, struct buffer *message)
 {
-    struct id_range range;
+    struct id_range range = {0};
     size_t size = strlen(word);
     if (size > 1 && (word[0] == 'B' || word[0] == 'b') && word[1] >= '0' && word[1] <= '9') {
         int64_t batch;
@@ -67,6 +67,7 @@ int ids_parse(struct id_set *set, const char *word, struct buffer *message)
     }
     const char *dash = strchr(word, '-');
     size_t first_size = dash != NULL ? (size_t)(dash - word) : size;
+    range.is_range = dash != NULL;
     const char *second = dash != NULL ? dash + 1 : word;
     if (parse_id(word, first_size, &range.first) < 0 ||
         parse_id(second, strlen(second), &range.last) < 0) {
@@ -117,8 +118,7 @@ int ids_resolve(struct id_set *set, int64_t last, struct buffer *message)
 
 bool ids_is_single(const struct id_set *set)
 {
-    return set->batch_count == 0 && set->range_count == 1 &&
-           set->ranges[0].first == set->ranges[0].last;
+    return set->batch_count == 0 && set->range_count == 1 && !set->ranges[0].is_range;
 }
 
 static int compare_ids(const void *a, const void *b)

@@ -14,6 +14,7 @@ enum { IDS_COUNT_MAX = 1000000 }; /* commands that one command line may name */
 
 struct id_range {
     int64_t first, last; /* both included */
+    bool is_range;       /* written with a dash */
 };
 
 /* All zero is the empty set. Freed with ids_done. */
@@ -33,7 +34,8 @@ bool ids_need_last(const struct id_set *set);
 /* Puts `last`, the highest track_id of the pool (0: there is none), in the place of "last". */
 int ids_resolve(struct id_set *set, int64_t last, struct buffer *message);
 
-/* One command by its own id: then the exit status is that of one command. */
+/* One command by its own id: then the exit status is that of one command; a range is several,
+ * however few there are in it. */
 bool ids_is_single(const struct id_set *set);
 
 /* The ids of all ranges, ascending, each once. *ret_ids is freed with free(). */

@@ -134,6 +134,9 @@ static void test_ids__one_own_id_is_single_and_a_range_is_not(void **state)
     assert_true(ids_is_single(&fixture->set));
     take(fixture, "13");
     assert_false(ids_is_single(&fixture->set));
+    ids_done(&fixture->set);
+    take(fixture, "12-12");
+    assert_false(ids_is_single(&fixture->set));
 }
 
 static void test_ids__a_slip_of_the_finger_cannot_eat_the_memory(void **state)
