@@ -29,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -39,6 +40,7 @@ enum {
     DISK_CHECK_MS = 1000,
     DISK_CHECK_BYTES = 4 * 1024 * 1024,
     TICK_MS = 1000,
+    GOODBYE_MS = 200,
 };
 
 struct broker {
@@ -232,8 +234,18 @@ static int broker_open(struct broker *b, const struct config *config)
     return status;
 }
 
+/* With ZMQ_IMMEDIATE a peer loses what it has received and not yet read when the connection goes:
+ * the goodbye needs a moment to be read before the sockets close. */
+static void let_peers_read(const struct broker *b)
+{
+    const struct timespec pause = {.tv_nsec = GOODBYE_MS * MUSTER_MS};
+    if (b->ended)
+        (void)nanosleep(&pause, NULL);
+}
+
 static void broker_close(struct broker *b)
 {
+    let_peers_read(b);
     sock_close(&b->socks[SIDE_CLIENTS]);
     sock_close(&b->socks[SIDE_WORKERS]);
     sock_context_free(b->context);
