@@ -227,9 +227,10 @@ void laws_verdict(struct sim *sim, uint32_t worker, const struct wire_verdict *v
     if (life->pos == 0)
         return;
     const struct fact_recorded *fact = &pool->records.items[life->pos - 1].fact;
+    bool can_tell = !verdict->stale && !swarm_has(&sim->swarm, FAULT_LIAR);
     for (uint32_t i = life->deed; i != 0; i = sim->laws.deeds.items[i - 1].before) {
         const struct law_deed *deed = &sim->laws.deeds.items[i - 1];
-        if (!verdict->stale && deed->worker == worker && deed->id.attempt == verdict->attempt &&
+        if (can_tell && deed->worker == worker && deed->id.attempt == verdict->attempt &&
             deed->state != fact->state)
             laws_break(sim, "S6",
                        "worker %u is told that its record of %u.%llu is kept, but it says %s",

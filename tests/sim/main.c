@@ -31,6 +31,7 @@ struct options {
     uint64_t seeds, first, steps;
     bool trace, core, hash, keep_on;
     const char *plant;
+    const char *store;
 };
 
 static void add(struct totals *totals, const struct sim *sim)
@@ -76,6 +77,11 @@ static bool run_seed(const struct options *options, enum plant plant, uint64_t s
     swarm_draw(&swarm, seed, plant);
     struct sim *sim =
         sim_new(seed, &swarm, options->steps, print | (options->core ? TRACE_CORE : 0));
+    if (options->store != NULL) {
+        sim->mirror = mirror_new(options->store);
+        if (sim->mirror == NULL)
+            exit(2);
+    }
     sim_run(sim);
     bool kept = !sim_failed(sim);
     if (!kept)
@@ -85,7 +91,9 @@ static bool run_seed(const struct options *options, enum plant plant, uint64_t s
         printf("seed %llu hash %016llx lines %llu\n", (unsigned long long)seed,
                (unsigned long long)sim->trace.hash, (unsigned long long)sim->trace.lines);
     add(totals, sim);
+    struct mirror *mirror = sim->mirror;
     sim_free(sim);
+    mirror_free(mirror);
     return kept;
 }
 
@@ -146,6 +154,11 @@ int main(int argc, char **argv)
          .metavar = "NAME",
          .help = "plant this bug, and succeed when a seed finds it",
          .target = &options.plant},
+        {.name = "store",
+         .kind = OPT_STRING,
+         .metavar = "DIR",
+         .help = "let a real store in this directory follow the model, and compare them",
+         .target = &options.store},
         {.name = "trace", .kind = OPT_FLAG, .help = "print what happens", .target = &options.trace},
         {.name = "core",
          .kind = OPT_FLAG,

@@ -309,6 +309,8 @@ static void arrive_up(struct sim *sim, struct conn *conn)
     if (!frames_pop(&conn->up.frames, &frame))
         return;
     frame.route = conn->route;
+    if (frame.size >= WIRE_HEAD_BYTES && frame.data[WIRE_HEAD_BYTES - 1] == WIRE_WORKER_HELLO)
+        conn->greeted = true;
     if (conn->greeted)
         sim->workers[conn->dealer].arrived = sim->now;
     enum side side = network_side(conn->dealer);
@@ -374,8 +376,6 @@ int network_send(struct sim *sim, uint32_t number, struct bytes frame)
     struct conn *conn = conn_of(sim, &sim->net.dealers[number]);
     if (conn == NULL || conn->up.frames.n >= PIPE_MAX)
         return -EAGAIN;
-    if (frame.size >= WIRE_HEAD_BYTES && frame.data[WIRE_HEAD_BYTES - 1] == WIRE_WORKER_HELLO)
-        conn->greeted = true;
     if (!conn->broken)
         put(sim, conn, true, frame);
     return 0;
@@ -391,6 +391,13 @@ int network_send_to(struct sim *sim, uint32_t route, struct bytes frame)
     if (!conn->broken)
         put(sim, conn, false, frame);
     return 0;
+}
+
+void network_forget(struct sim *sim, uint32_t route)
+{
+    struct conn *conn = conn_by_route(&sim->net, route);
+    if (conn != NULL)
+        conn->greeted = false;
 }
 
 /* ---- faults ---------------------------------------------------------------------------------- */

@@ -52,7 +52,7 @@ struct conn {
     bool used;
     bool broken;       /* nothing more enters it */
     bool router_knows; /* that it is broken */
-    bool greeted;      /* a worker has said hello over it */
+    bool greeted;      /* a worker's HELLO has arrived over it */
     uint32_t generation;
     uint32_t route;
     uint32_t dealer, socket;
@@ -89,6 +89,9 @@ void network_listen(struct sim *sim);
 void network_shut(struct sim *sim);
 /* 0, -EHOSTUNREACH or -EAGAIN. */
 int network_send_to(struct sim *sim, uint32_t route, struct bytes frame);
+
+/* The broker has forgotten who this is: its frames renew nothing until it says hello again. */
+void network_forget(struct sim *sim, uint32_t route);
 
 /* A dealer's socket. */
 void network_open(struct sim *sim, uint32_t dealer);

@@ -9,6 +9,7 @@
 
 #include "agenda.h"
 #include "laws.h"
+#include "mirror.h"
 #include "network.h"
 #include "sim_broker.h"
 #include "sim_client.h"
@@ -34,6 +35,7 @@ struct sim {
     struct trace trace;
     struct network net;
     struct vault vault;
+    struct mirror *mirror; /* the real store beside it; NULL: none */
     struct laws laws;
     struct sim_broker broker;
     struct sim_worker workers[WORKERS_MAX];
@@ -52,6 +54,8 @@ bool sim_failed(const struct sim *sim);
 
 int64_t swarm_latency(struct sim *sim);
 
+/* What stands in a routing id. */
+uint32_t world_route(const uint8_t route[ROUTE_BYTES]);
 /* Frames through the codec. */
 int world_send_to(struct sim *sim, const uint8_t route[ROUTE_BYTES], const struct wire_message *m);
 bool world_send(struct sim *sim, uint32_t dealer, const struct wire_message *m);

@@ -115,6 +115,8 @@ void sim_broker_start(struct sim *sim)
     /* A planted bug has to be found by what it does. */
     if (!first && sim->swarm.plant == PLANT_NONE && core_digest(b->core) != b->digest)
         laws_break(sim, "DIGEST", "the state after the load is not the one before the crash");
+    if (sim->mirror != NULL)
+        mirror_start(sim, sim->mirror);
     b->turn_now = b->started = sim->now;
     b->turn_wall_ns = wall(sim);
     core_start(b->core, sim->vault.epoch, sim->vault.log_id, sim->now, b->turn_wall_ns);
@@ -142,6 +144,8 @@ void sim_broker_kill(struct sim *sim)
     struct sim_broker *b = &sim->broker;
     if (!b->alive)
         return;
+    if (sim->mirror != NULL)
+        mirror_stop(sim->mirror);
     reset_turn(b);
     b->alive = b->committing = false;
     b->unsent.n = 0;

@@ -18,6 +18,15 @@ static int send_frame(struct sim *sim, peer_id peer, const struct wire_message *
     return world_send_to(sim, route, message);
 }
 
+static void forget(struct sim *sim, peer_id peer)
+{
+    enum side side;
+    uint8_t route[ROUTE_BYTES];
+    if (peers_find(sim->broker.peers, peer, &side, route))
+        network_forget(sim, world_route(route));
+    peers_forget(sim->broker.peers, peer);
+}
+
 void sim_egress_send(struct sim *sim, peer_id peer, const struct wire_message *message)
 {
     struct sim_broker *b = &sim->broker;
@@ -37,7 +46,7 @@ void sim_egress_send(struct sim *sim, peer_id peer, const struct wire_message *m
                 .peer = peer, .pool = h->pool, .attempt = h->attempt, .track_id = h->track_id}));
     }
     TABLE_ADD(b->unsent, ((struct unsent){.peer = peer}));
-    peers_forget(b->peers, peer);
+    forget(sim, peer);
 }
 
 static void flush_pending(struct sim *sim)
@@ -243,7 +252,7 @@ static void perform(struct sim *sim, const struct send *send)
         send_stop(sim, send);
         break;
     case SEND_CLOSE:
-        peers_forget(sim->broker.peers, send->peer);
+        forget(sim, send->peer);
         break;
     case SEND_STOP_BROKER:
         sim->broker.stop = true;

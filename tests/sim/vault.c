@@ -40,6 +40,8 @@ void vault_commit(struct sim *sim, const struct fact *facts, size_t n, vault_bod
         if (wrong != NULL)
             laws_break(sim, "STORE", "%s", wrong);
     }
+    if (sim->mirror != NULL)
+        mirror_commit(sim, sim->mirror, facts, n, body, ctx);
 }
 
 /* ---- load ------------------------------------------------------------------------------------ */

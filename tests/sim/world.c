@@ -74,17 +74,21 @@ int64_t swarm_latency(struct sim *sim)
 
 /* ---- frames ---------------------------------------------------------------------------------- */
 
+uint32_t world_route(const uint8_t route[ROUTE_BYTES])
+{
+    return (uint32_t)route[1] | (uint32_t)route[2] << 8 | (uint32_t)route[3] << 16 |
+           (uint32_t)route[4] << 24;
+}
+
 int world_send_to(struct sim *sim, const uint8_t route[ROUTE_BYTES], const struct wire_message *m)
 {
-    uint32_t number = (uint32_t)route[1] | (uint32_t)route[2] << 8 | (uint32_t)route[3] << 16 |
-                      (uint32_t)route[4] << 24;
     size_t size = wire_encoded_size(m);
     uint8_t *frame = malloc(size);
     MUST(frame != NULL);
     wire_encode(m, frame, size);
     bool full =
         !sim->healed && swarm_has(&sim->swarm, FAULT_FULL_PIPE) && rand_chance(&sim->chance, 1, 80);
-    int r = full ? -EAGAIN : network_send_to(sim, number, bytes_of(frame, size));
+    int r = full ? -EAGAIN : network_send_to(sim, world_route(route), bytes_of(frame, size));
     free(frame);
     if (r == 0)
         trace_frame(sim, "broker", 0, m);
