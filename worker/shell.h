@@ -1,7 +1,8 @@
 /*
  * shell.h -- the worker's state, shared by the files of its shell. Private to worker/.
  *
- *   worker.c   opens, turns, closes
+ *   worker.c   the turns
+ *   shell.c    opens and closes
  *   ingress.c  frames -> events
  *   perform.c  effects about attempts: starts them, ends them, makes their records
  *   egress.c   effects that say something -> frames
@@ -72,6 +73,10 @@ struct worker {
     bool is_over;            /* EXIT */
     int exit_status;
 };
+
+/* shell.c: 0 or an exit status; shell_close in any case. */
+int shell_open(struct worker *worker);
+void shell_close(struct worker *worker);
 
 /* worker.c: one event into the agent; then everything that became ready is run, without recursion.
  */

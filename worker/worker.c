@@ -1,31 +1,18 @@
 /*
  * worker.c -- the shell of the session machine: one thread, one loop.
  *
- * Responsible for the order of a turn (shell.h) and for building and taking down. It decides
- * nothing about attempts, and nothing about the session beyond saying in the log how it stands.
+ * Responsible for the order of a turn (shell.h). It decides nothing about attempts, and nothing
+ * about the session beyond saying in the log how it stands.
  */
 #include "worker/worker.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "base/assert.h"
 #include "base/fs.h"
-#include "base/rand.h"
 #include "net/poll.h"
-#include "net/sock.h"
 #include "proto/wire.h"
 #include "worker/shell.h"
 
 enum {
-    FRAME_ARENA_BYTES = 4 * 1024 * 1024,
-    SCRATCH_ARENA_BYTES = 16 * 1024 * 1024,
     ROUNDS_PER_TURN = 16,
-    EXIT_LINGER_MS = 2000,
     MESSAGE_LEAST = 64 * 1024 /* a smaller limit of a broker is not believed */
 };
 
@@ -252,12 +239,21 @@ static muster_time deadline(const struct worker *worker)
     return worker->spool_fails ? earlier(at, worker->spool_retry_at) : at;
 }
 
-/* Waits for anything; true when the host process has ended. */
-static bool wait_for_work(struct worker *worker)
+/* What there is to look at, so that a turn asks no socket in vain. */
+struct ready {
+    bool has_signal, has_input, has_news, host_ended;
+};
+
+static bool is_readable(const zmq_pollitem_t *items, int index, int r)
+{
+    return index >= 0 && (r < 0 || (items[index].revents & ZMQ_POLLIN) != 0);
+}
+
+static struct ready wait_for_work(struct worker *worker)
 {
     short out = egress_is_pending(&worker->egress) ? ZMQ_POLLOUT : 0;
     zmq_pollitem_t items[5];
-    int n = 0, host = -1;
+    int n = 0, host = -1, input = -1, news = -1;
     items[n++] = (zmq_pollitem_t){.fd = worker->signal_fd, .events = ZMQ_POLLIN};
     if (worker->run)
         items[n++] = (zmq_pollitem_t){.fd = run_fd(worker->run), .events = ZMQ_POLLIN};
@@ -266,15 +262,20 @@ static bool wait_for_work(struct worker *worker)
         items[n++] = (zmq_pollitem_t){.fd = worker->host_fd, .events = ZMQ_POLLIN};
     }
     if (worker->link.sock) {
+        input = n;
         items[n++] =
             (zmq_pollitem_t){.socket = worker->link.sock, .events = (short)(ZMQ_POLLIN | out)};
+        news = n;
         items[n++] =
             (zmq_pollitem_t){.socket = monitor_sock(worker->link.monitor), .events = ZMQ_POLLIN};
     }
     int r = poll_wait(items, n, worker->now, deadline(worker));
     if (r < 0)
         log_event(LEVEL_ERROR, "poll", "error=%s", log_errno(r));
-    return r > 0 && host >= 0 && (items[host].revents & ZMQ_POLLIN) != 0;
+    return (struct ready){.has_signal = is_readable(items, 0, r),
+                          .has_input = is_readable(items, input, r),
+                          .has_news = is_readable(items, news, r),
+                          .host_ended = r > 0 && is_readable(items, host, r)};
 }
 
 static void read_clocks(struct worker *worker)
@@ -285,14 +286,15 @@ static void read_clocks(struct worker *worker)
 
 static void turn(struct worker *worker)
 {
-    bool host_ended = wait_for_work(worker);
+    struct ready ready = wait_for_work(worker);
     read_clocks(worker);
-    take_signals(worker);
-    if (host_ended)
+    if (ready.has_signal)
+        take_signals(worker);
+    if (ready.host_ended)
         take_host_end(worker);
-    if (link_has_reconnected(&worker->link))
+    if (ready.has_news && link_has_reconnected(&worker->link))
         step_type(worker, AGENT_EV_RECONNECTED);
-    worker->is_drained = ingress_drain(worker);
+    worker->is_drained = !ready.has_input || ingress_drain(worker);
     if (worker->run)
         perform_ended(worker);
     perform_timers(worker);
@@ -310,7 +312,7 @@ static void turn(struct worker *worker)
         egress_flush(worker);
 }
 
-/* ---- building -------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void tell_inherited(struct worker *worker)
 {
@@ -338,113 +340,6 @@ static void tell_inherited(struct worker *worker)
                   "file damaged\"",
                   (unsigned long long)spool_damaged_bytes(worker->spool),
                   log_quote_str(worker->config->spool_dir));
-}
-
-static void make_agent(struct worker *worker)
-{
-    struct agent_options options = agent_options_default();
-    options.slots = (uint32_t)worker->config->slots;
-    options.drain_ns = worker->config->drain;
-    options.grace_ns = worker->config->grace;
-    rand_os(&options.seed, sizeof options.seed);
-    worker->agent = agent_new(&options);
-}
-
-static int open_spool(struct worker *worker)
-{
-    struct buffer message = BUFFER_EMPTY;
-    int r = spool_open(&worker->spool, worker->config->spool_dir, &message);
-    if (r < 0)
-        log_event(LEVEL_ERROR, "spool", "text=%s", log_quote(buffer_bytes(&message)));
-    buffer_done(&message);
-    return r < 0 ? WORKER_EXIT_SPOOL : 0;
-}
-
-static int open_spawner(struct worker *worker)
-{
-    const struct config *config = worker->config;
-    struct run_options options = {.slots = (uint32_t)config->slots,
-                                  .host = config->host,
-                                  .workdir = config->workdir,
-                                  .spool_dir = config->spool_dir,
-                                  .grace_ns = config->grace,
-                                  .drain_output_ns = 2 * MUSTER_S};
-    int r = run_open(&worker->run, &options);
-    if (r < 0)
-        log_event(LEVEL_ERROR, "spawner",
-                  "error=%s text=\"the process that starts commands could not be started\"",
-                  log_errno(r));
-    return r < 0 ? WORKER_EXIT_FAILED : 0;
-}
-
-static int open_fds(struct worker *worker)
-{
-    const struct config *config = worker->config;
-    worker->ready_fd = config->ready_fd;
-    if (worker->ready_fd >= 0 && fcntl(worker->ready_fd, F_SETFD, FD_CLOEXEC) < 0) {
-        log_event(LEVEL_ERROR, "ready_fd", "fd=%d error=%s", worker->ready_fd, log_errno(errno));
-        worker->ready_fd = -1;
-        return WORKER_EXIT_FAILED;
-    }
-    if (config->die_with > 0) {
-        worker->host_fd = poll_process_open((int)config->die_with);
-        if (worker->host_fd < 0) {
-            log_event(LEVEL_ERROR, "die_with",
-                      "pid=%llu error=%s text=\"there is no such process\"",
-                      (unsigned long long)config->die_with, log_errno(worker->host_fd));
-            return WORKER_EXIT_FAILED;
-        }
-    }
-    worker->signal_fd = poll_signals_open();
-    if (worker->signal_fd < 0)
-        log_event(LEVEL_ERROR, "signals", "error=%s", log_errno(worker->signal_fd));
-    return worker->signal_fd < 0 ? WORKER_EXIT_FAILED : 0;
-}
-
-static int open_worker(struct worker *worker)
-{
-    list_init(&worker->ready);
-    list_init(&worker->starting);
-    arena_init(&worker->frame, FRAME_ARENA_BYTES);
-    arena_init(&worker->scratch, SCRATCH_ARENA_BYTES);
-    handouts_init(&worker->handouts);
-    egress_init(&worker->egress);
-    MUST(deadlines_init(&worker->timers, HANDOUTS_MAX) == 0);
-    read_clocks(worker);
-    worker->functions = functions_new(run_functions());
-    make_agent(worker);
-    int status = open_fds(worker);
-    if (status == 0)
-        status = open_spool(worker);
-    /* The spawner is forked before the first context exists. */
-    if (status == 0)
-        status = open_spawner(worker);
-    if (status != 0)
-        return status;
-    worker->context = sock_context_new();
-    MUST(worker->context != NULL);
-    return 0;
-}
-
-static void close_worker(struct worker *worker)
-{
-    /* The last words (records, BYE) get a moment on the wire; then whatever still runs is ended. */
-    if (worker->link.sock)
-        sock_set_linger(worker->link.sock, EXIT_LINGER_MS);
-    link_close(&worker->link);
-    sock_context_free(worker->context);
-    run_close(worker->run);
-    spool_close(worker->spool);
-    agent_free(worker->agent);
-    functions_free(worker->functions);
-    deadlines_done(&worker->timers);
-    handouts_done(&worker->handouts);
-    egress_done(&worker->egress);
-    arena_done(&worker->frame);
-    arena_done(&worker->scratch);
-    fs_close(worker->signal_fd);
-    fs_close(worker->host_fd);
-    fs_close(worker->ready_fd);
 }
 
 static void log_start(const struct worker *worker)
@@ -483,9 +378,9 @@ int worker_run(const struct config *config)
 {
     struct worker worker = {
         .config = config, .signal_fd = -1, .host_fd = -1, .ready_fd = -1, .reopen_at = 0};
-    int status = open_worker(&worker);
+    int status = shell_open(&worker);
     if (status == 0)
         status = serve(&worker);
-    close_worker(&worker);
+    shell_close(&worker);
     return status;
 }
