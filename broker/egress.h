@@ -5,9 +5,9 @@
 #define MUSTER_BROKER_EGRESS_H
 
 #include "base/buffer.h"
+#include "broker/intake.h"
 #include "broker/peers.h"
 #include "broker/store/store.h"
-#include "broker/intake.h"
 #include "proto/wire.h"
 
 struct scan; /* a STATS over a prefix of the log, in progress */
@@ -35,7 +35,7 @@ struct egress {
     /* results */
     struct unsent *unsent;
     size_t n_unsent, unsent_max;
-    bool stop; /* SEND_STOP_BROKER came by */
+    bool stop;                /* SEND_STOP_BROKER came by */
     muster_time drop_log_due; /* peers that are dropped are logged at most once a second … */
     uint64_t drops_unlogged;  /* … with the number of those in between */
     struct scan *scans;

@@ -64,7 +64,9 @@ void hints_tell(const struct hints *hints, struct store *store, struct core *cor
     if (hints->n_pools == 0)
         return;
     uint64_t looks = LOOKS_MAX / hints->n_pools;
-    looks = looks > LOOKS_POOL_MAX ? LOOKS_POOL_MAX : looks < LOOKS_POOL_MIN ? LOOKS_POOL_MIN : looks;
+    looks = looks > LOOKS_POOL_MAX   ? LOOKS_POOL_MAX
+            : looks < LOOKS_POOL_MIN ? LOOKS_POOL_MIN
+                                     : looks;
     for (size_t i = 0; i < hints->n_pools; i++)
         tell_pool(&hints->pools[i], looks, store, core);
 }

@@ -9,7 +9,7 @@ struct hints {
     struct hints_pool {
         uint32_t pool;
         uint64_t oldest, head;
-    } *pools;
+    } * pools;
     size_t n_pools, pools_max;
 };
 

@@ -28,7 +28,8 @@ static void step(struct ingress *in, const struct event *event)
     core_step(in->core, event, in->box);
 }
 
-/* An array in the turn's arena; the frame's counts are bounded, so the arena has room (intake.h). */
+/* An array in the turn's arena; the frame's counts are bounded, so the arena has room (intake.h).
+ */
 static void *array(struct ingress *in, uint32_t n, size_t bytes)
 {
     void *p = arena_alloc(&in->intake->arena, n * bytes);

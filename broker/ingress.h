@@ -5,9 +5,9 @@
 #ifndef MUSTER_BROKER_INGRESS_H
 #define MUSTER_BROKER_INGRESS_H
 
+#include "broker/intake.h"
 #include "broker/peers.h"
 #include "broker/store/store.h"
-#include "broker/intake.h"
 #include "proto/wire.h"
 
 struct ingress {

@@ -23,8 +23,8 @@ int log_parse_level(const char *text, enum log_level *ret_level);
 /* To skip work that only a line of this level needs. */
 bool log_is_on(enum log_level level);
 
-/* Fields as one printf format: log_event(LEVEL_INFO, "worker_hello", "host=%s slots=%u", …). Strings
- * from peers or users go through log_quote. errno is left as it was. */
+/* Fields as one printf format: log_event(LEVEL_INFO, "worker_hello", "host=%s slots=%u", …).
+ * Strings from peers or users go through log_quote. errno is left as it was. */
 void log_event(enum log_level level, const char *event, const char *fields, ...)
     __attribute__((format(printf, 3, 4)));
 
