@@ -87,6 +87,19 @@ pid_t daemon_find(const char *pid_file)
     return has_ended ? 0 : pid;
 }
 
+/* Closes the pidfd. The pid when it has gone, -ETIMEDOUT when it is still there. */
+static pid_t await_end(int pidfd, pid_t pid, muster_time within)
+{
+    muster_time until = time_add(time_boot_ns(), within);
+    struct pollfd gone = {.fd = pidfd, .events = POLLIN};
+    int rc;
+    do {
+        rc = poll(&gone, 1, time_poll_ms(time_boot_ns(), until, 60000));
+    } while (rc == 0 ? time_boot_ns() < until : rc < 0 && errno == EINTR);
+    fs_close(pidfd);
+    return rc == 1 ? pid : -ETIMEDOUT;
+}
+
 pid_t daemon_end(const char *pid_file, muster_time within)
 {
     pid_t pid = 0;
@@ -99,14 +112,17 @@ pid_t daemon_end(const char *pid_file, muster_time within)
         fs_close(pidfd);
         return error == ESRCH ? 0 : -error;
     }
-    muster_time until = time_add(time_boot_ns(), within);
-    struct pollfd gone = {.fd = pidfd, .events = POLLIN};
-    int rc;
-    do {
-        rc = poll(&gone, 1, time_poll_ms(time_boot_ns(), until, 60000));
-    } while (rc == 0 ? time_boot_ns() < until : rc < 0 && errno == EINTR);
-    fs_close(pidfd);
-    return rc == 1 ? pid : -ETIMEDOUT;
+    return await_end(pidfd, pid, within);
+}
+
+pid_t daemon_await(const char *pid_file, muster_time within)
+{
+    pid_t pid = 0;
+    int pidfd = open_holder(pid_file, &pid);
+    if (pidfd < 0) {
+        return pidfd == -ESRCH ? 0 : pidfd;
+    }
+    return await_end(pidfd, pid, within);
 }
 
 /* In the child, after fork: never returns. `error_fd` gets errno when it cannot become the program;

@@ -29,4 +29,7 @@ pid_t daemon_find(const char *pid_file);
  * -ETIMEDOUT when it is still there after `within`. */
 pid_t daemon_end(const char *pid_file, muster_time within);
 
+/* The same for one that ends by itself. */
+pid_t daemon_await(const char *pid_file, muster_time within);
+
 #endif

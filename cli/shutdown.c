@@ -1,14 +1,22 @@
 /* muster shutdown: end what a pool has to do, or the broker. */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/time.h"
 #include "cli/broker.h"
+#include "cli/daemon.h"
 #include "cli/exit.h"
 #include "cli/options.h"
+#include "cli/place.h"
 #include "cli/record.h"
 #include "cli/say.h"
 #include "cli/verb.h"
+
+/* How long the broker, and a worker that still ends what it runs, may take. */
+#define BROKER_WITHIN (10 * MUSTER_S)
+#define WORKER_WITHIN (60 * MUSTER_S)
 
 static bool waits, cancels, cancels_running;
 static muster_time timeout = MUSTER_NEVER;
@@ -21,14 +29,54 @@ static const struct opt_spec options[] = {
     {"timeout", 0, OPT_DURATION, "DURATION", "with --wait: at most so long", &timeout, NULL, 0, 0},
     OPT_END};
 
+static pid_t await(const struct place *place, enum place_program program, muster_time within)
+{
+    char *pid_file = place_pid_file(place, program);
+    pid_t pid = pid_file != NULL ? daemon_await(pid_file, within) : -ENOMEM;
+    free(pid_file);
+    return pid;
+}
+
+/* When it is the one that `up` started: a new `up` right behind this must not meet it dying. */
+static int await_own(const char *endpoint)
+{
+    struct place place;
+    struct buffer message = BUFFER_EMPTY;
+    bool has_place = place_find(&place, false, &message) == 0;
+    int status = EXIT_OK;
+    buffer_done(&message);
+    if (!has_place) {
+        return EXIT_OK;
+    }
+    if (place.is_noted && strcmp(place.clients, endpoint) == 0) {
+        if (await(&place, PLACE_BROKER, BROKER_WITHIN) == -ETIMEDOUT) {
+            status = say_error("the broker was told to end and has not yet: muster down");
+        } else if (await(&place, PLACE_WORKER, WORKER_WITHIN) == -ETIMEDOUT) {
+            status = say_error("the broker has ended, its worker has not yet: muster down");
+        } else {
+            (void)place_forget(&place);
+        }
+    }
+    place_done(&place);
+    return status;
+}
+
 static int shut_broker(struct broker *broker)
 {
-    int code = muster_shutdown_broker(broker->pool);
-    if (code < 0) {
-        return say_failed(broker->pool, code, "shut the broker down");
+    char *endpoint = strdup(muster_pool_broker(broker->pool));
+    if (endpoint == NULL) {
+        return say_no_memory();
     }
-    say("the broker ends, and its workers with it");
-    return EXIT_OK;
+    int code = muster_shutdown_broker(broker->pool);
+    int status = EXIT_OK;
+    if (code < 0) {
+        status = say_failed(broker->pool, code, "shut the broker down");
+    } else {
+        say("the broker ends, and its workers with it");
+        status = await_own(endpoint);
+    }
+    free(endpoint);
+    return status;
 }
 
 static int wait_ms(void)
