@@ -240,7 +240,7 @@ for host in $hosts; do
     [ "$(wc -l <"$top/$host/manifest")" -gt 6 ] ||
         die "$host has too few volumes: the faults came too late to prove anything"
 done
-awk -v manifests="$top/manifests" -v hosts="$hosts" -f "$here/report.awk" "$top/manifests" \
+awk -v manifests="$top/manifests" -v hosts="$hosts" -v again="$top/again" -f "$here/report.awk" "$top/manifests" \
     "$top/results" || die 'the result log is not what the manifests say'
 
 title 'the figures of a pool'
@@ -308,7 +308,7 @@ compared=$(tr -cd '\0' <"$top/compared" | wc -c)
 volumes=$(wc -l <"$top/manifests")
 title 'what this has shown'
 echo "1. Three hosts backed up $compared files and directories in $volumes volumes, with no configuration."
-echo '2. A worker was killed in the middle: what it was doing was done again, nothing twice in the log.'
+echo "2. A worker was killed in the middle: attempts repeated: $(cat "$top/again"), nothing is in the log twice."
 echo '3. The broker was killed in the middle: clients and workers went on, nothing acknowledged was lost.'
 echo '4. Every volume has exactly one final record, at positions without a gap, each of them ok.'
 echo '5. Everything was restored from the store and is equal: bytes, names, types, modes, times, links.'

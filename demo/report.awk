@@ -1,6 +1,7 @@
 # Reads the manifests (names of volumes) and then the result log, one record a line: says what is wrong
 # with any record, prints a table per host, and ends with 1 when something was wrong.
-# Variables: manifests (file of names), hosts ("db1 web1 web2").
+# Variables: manifests (file of names), hosts ("db1 web1 web2"), again (where to write how many attempts
+# there were beyond one for each volume).
 function text(key,    start) {
     if (!match($0, "\"" key "\":\"[^\"]*\""))
         return ""
@@ -60,6 +61,9 @@ END {
     for (i = 1; i <= n_hosts; i++) {
         h = host_list[i]
         printf "%-5s %8d %9.1f %10.2f %10.2f %10.2f %9d\n", h, count[h], bytes[h] / 1e6, wait[h], run[h], throttled[h], attempts[h]
+        volumes_all += count[h]
+        attempts_all += attempts[h]
     }
+    print attempts_all - volumes_all >again
     exit wrong
 }
