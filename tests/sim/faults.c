@@ -118,6 +118,12 @@ static void kill_worker(struct sim *sim, bool power)
     world_worker_ended(sim, w->number, false);
 }
 
+static void drain_worker(struct sim *sim)
+{
+    struct sim_worker *w = &sim->workers[some_worker(sim)];
+    sim_worker_term(sim, w, rand_chance(&sim->fate, 1, 4));
+}
+
 static void reinstall_worker(struct sim *sim)
 {
     struct sim_worker *w = &sim->workers[some_worker(sim)];
@@ -211,7 +217,7 @@ static void strike(struct sim *sim, enum fault fault)
         pause_worker(sim);
         break;
     case FAULT_WORKER_TERM:
-        sim_worker_term(sim, &sim->workers[some_worker(sim)], rand_chance(&sim->fate, 1, 4));
+        drain_worker(sim);
         break;
     case FAULT_CLIENT_KILL:
         kill_client(sim);

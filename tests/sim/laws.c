@@ -308,7 +308,7 @@ static void on_host(struct sim *sim, const struct fact_host *fact)
     while (laws->worker_of.n <= fact->worker)
         TABLE_ADD(laws->worker_of, 0);
     laws->worker_of.items[fact->worker] =
-        (uint16_t)(fact->uuid[1] << 8 | (world_worker_of(sim, fact->uuid) + 1));
+        (uint16_t)((uint32_t)fact->uuid[1] << 8 | (world_worker_of(sim, fact->uuid) + 1));
 }
 
 static void on_oldest(struct sim *sim, struct law_pool *pool, const struct fact_oldest *fact)

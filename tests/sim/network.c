@@ -411,8 +411,9 @@ void network_break(struct sim *sim, uint32_t number)
         rand_chance(&sim->chance, 1, 3) ? rand_between(&sim->chance, 0, KEEPALIVE_NS) : 0;
     int64_t router_after =
         rand_chance(&sim->chance, 1, 3) ? rand_between(&sim->chance, 0, KEEPALIVE_NS) : 0;
-    sever(sim, conn, some_of(sim, conn->up.frames.n), some_of(sim, conn->down.frames.n),
-          dealer_after, router_after);
+    uint32_t up = some_of(sim, conn->up.frames.n);
+    uint32_t down = some_of(sim, conn->down.frames.n);
+    sever(sim, conn, up, down, dealer_after, router_after);
 }
 
 void network_cut(struct sim *sim, uint32_t number, bool up, bool down)

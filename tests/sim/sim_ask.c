@@ -126,9 +126,9 @@ struct op *sim_ask_submit(struct sim *sim, struct sim_client *c, const struct la
 
 static struct law_order some_order(struct sim *sim)
 {
-    struct law_order order = {.priority =
-                                  chance(sim, 1, 3) ? (int32_t)rand_between(&sim->work, -3, 3) : 0,
-                              .rerunnable = chance(sim, 1, 2)};
+    struct law_order order = {.rerunnable = chance(sim, 1, 2)};
+    if (chance(sim, 1, 3))
+        order.priority = (int32_t)rand_between(&sim->work, -3, 3);
     if (chance(sim, 1, 4))
         order.max_attempts = (uint32_t)rand_between(&sim->work, 1, 3);
     if (sim->swarm.plain)
@@ -193,7 +193,9 @@ static void ask_submit(struct sim *sim, struct sim_client *c)
         order.each = each;
         if (each && order.place == PLACE_HOST)
             order.place = PLACE_ANY;
-        add_submission(sim, c, op, list, &order, some_run(sim), some_end(sim));
+        int64_t run_ns = some_run(sim);
+        int how = some_end(sim);
+        add_submission(sim, c, op, list, &order, run_ns, how);
         add_times(sim, &list[i], op->nonces[i]);
     }
     op->message.as.submit.n_submissions = n;
@@ -235,14 +237,14 @@ static void ask_read(struct sim *sim, struct sim_client *c, int64_t wait_ns)
     struct op *op = sim_client_op(c, OP_READ, WIRE_READ);
     if (op == NULL)
         return;
-    op->message.as.read = (struct wire_read){.from_pos = c->read_to,
-                                             .max = (uint32_t)rand_between(&sim->work, 1, READ_MAX),
-                                             .wait_ns = wait_ns,
-                                             .with_command = chance(sim, 1, 2),
-                                             .log_id = c->session.log_id};
+    struct wire_read *m = &op->message.as.read;
+    *m =
+        (struct wire_read){.from_pos = c->read_to, .wait_ns = wait_ns, .log_id = c->session.log_id};
+    m->max = (uint32_t)rand_between(&sim->work, 1, READ_MAX);
+    m->with_command = chance(sim, 1, 2);
     /* Now and then everything from the beginning, as far as it is kept. */
     if (!sim->healed && chance(sim, 1, world_has_retention(sim) ? 3 : 8))
-        op->message.as.read.from_pos = 0;
+        m->from_pos = 0;
     sim_client_begin(sim, c, op, wait_ns, MUSTER_NEVER);
 }
 
@@ -306,6 +308,19 @@ static void ask_wait(struct sim *sim, struct sim_client *c, enum wire_wait_what 
     sim_client_begin(sim, c, op, wait_ns, some_deadline(sim));
 }
 
+static enum wire_wait_what some_subject(struct sim *sim, const struct sim_client *c)
+{
+    if (c->batch != 0 && chance(sim, 1, 2))
+        return WIRE_WAIT_BATCH;
+    return chance(sim, 1, 2) ? WIRE_WAIT_COMMANDS : WIRE_WAIT_MINE;
+}
+
+static void ask_some_wait(struct sim *sim, struct sim_client *c)
+{
+    enum wire_wait_what what = some_subject(sim, c);
+    ask_wait(sim, c, what, some_wait(sim));
+}
+
 static void ask_stats(struct sim *sim, struct sim_client *c)
 {
     struct op *op = sim_client_op(c, OP_STATS, WIRE_STATS);
@@ -320,17 +335,17 @@ static void ask_list(struct sim *sim, struct sim_client *c)
     struct op *op = sim_client_op(c, OP_LIST, WIRE_LIST);
     if (op == NULL)
         return;
-    op->message.as.list =
-        (struct wire_list){.states = chance(sim, 1, 2) ? 0 : (1u << STATE_COUNT) - 2,
-                           .after = chance(sim, 1, 2) ? 0 : rand_below(&sim->work, 50),
-                           .batch = chance(sim, 1, 3) ? c->batch : 0};
+    struct wire_list *m = &op->message.as.list;
+    m->states = chance(sim, 1, 2) ? 0 : (1u << STATE_COUNT) - 2;
+    m->after = chance(sim, 1, 2) ? 0 : rand_below(&sim->work, 50);
+    m->batch = chance(sim, 1, 3) ? c->batch : 0;
     if (chance(sim, 1, 3)) {
         struct wire_range *range = arena_zalloc(&op->arena, 1, sizeof *range);
         MUST(range != NULL);
         range->first = rand_below(&sim->work, 40) + 1;
         range->last = range->first + rand_below(&sim->work, 10);
-        op->message.as.list.ranges = range;
-        op->message.as.list.n_ranges = 1;
+        m->ranges = range;
+        m->n_ranges = 1;
     }
     sim_client_begin(sim, c, op, 0, MUSTER_NEVER);
 }
@@ -390,22 +405,14 @@ static void ask_shutdown(struct sim *sim, struct sim_client *c)
     if (op == NULL)
         return;
     int64_t wait_ns = rand_between(&sim->work, 0, 60 * MUSTER_S);
-    op->message.as.shutdown = (struct wire_shutdown){.wait = chance(sim, 3, 4),
-                                                     .cancel_queued = chance(sim, 1, 2),
-                                                     .cancel_running = chance(sim, 1, 4),
-                                                     .wait_ns = wait_ns,
-                                                     .broker = chance(sim, 1, 12)};
-    if (op->message.as.shutdown.broker) /* that waits for nothing */
-        op->message.as.shutdown.wait = false;
+    struct wire_shutdown *m = &op->message.as.shutdown;
+    m->wait_ns = wait_ns;
+    m->cancel_queued = chance(sim, 1, 2);
+    m->cancel_running = chance(sim, 1, 4);
+    m->broker = chance(sim, 1, 12);
+    m->wait = !m->broker && chance(sim, 3, 4); /* the end of the broker waits for nothing */
     op->mine_to = c->mine.n;
     sim_client_begin(sim, c, op, wait_ns, MUSTER_NEVER);
-}
-
-static enum wire_wait_what some_subject(struct sim *sim, const struct sim_client *c)
-{
-    if (c->batch != 0 && chance(sim, 1, 2))
-        return WIRE_WAIT_BATCH;
-    return chance(sim, 1, 2) ? WIRE_WAIT_COMMANDS : WIRE_WAIT_MINE;
 }
 
 void sim_ask_something(struct sim *sim, struct sim_client *c)
@@ -429,7 +436,7 @@ void sim_ask_something(struct sim *sim, struct sim_client *c)
         ask_cursor(sim, c);
         break;
     case WAIT:
-        ask_wait(sim, c, some_subject(sim, c), some_wait(sim));
+        ask_some_wait(sim, c);
         break;
     case STATS:
         ask_stats(sim, c);
