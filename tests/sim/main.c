@@ -23,6 +23,7 @@ static void on_abort(int number)
 }
 
 struct totals {
+    uint64_t broken; /* seeds */
     uint64_t steps, commands, records, executions, acks, rows, duplicates, stale, lost;
     uint64_t faults[FAULT_COUNT];
 };
@@ -51,9 +52,11 @@ static void add(struct totals *totals, const struct sim *sim)
 
 static void report(const struct options *options, const struct totals *totals)
 {
-    printf("%llu seeds kept every law: %llu steps, %llu commands, %llu executions, %llu records "
+    printf("%llu of %llu seeds kept every law: %llu steps, %llu commands, %llu executions, %llu "
+           "records "
            "(%llu lost), %llu acknowledged submits (%llu repeated), %llu stale records, %llu rows "
            "read\n",
+           (unsigned long long)(options->seeds - totals->broken),
            (unsigned long long)options->seeds, (unsigned long long)totals->steps,
            (unsigned long long)totals->commands, (unsigned long long)totals->executions,
            (unsigned long long)totals->records, (unsigned long long)totals->lost,
@@ -117,10 +120,11 @@ static int run_seeds(const struct options *options)
                    (unsigned long long)i + 1, (unsigned long long)options->seeds);
         if (plant != PLANT_NONE || !options->keep_on)
             return plant == PLANT_NONE;
+        totals.broken++;
     }
     if (plant == PLANT_NONE) {
         report(options, &totals);
-        return 0;
+        return totals.broken > 0;
     }
     printf("%s was not found by %llu seeds\n", plant_name(plant),
            (unsigned long long)options->seeds);
