@@ -379,7 +379,8 @@ void egress_hosts(struct egress *e, const struct send *send)
         busy(e, send);
         return;
     }
-    size_t n_hosts = core_hosts(e->core, send->as.hosts.after, hosts, max, &more);
+    size_t n_hosts =
+        core_hosts(e->core, send->as.hosts.selector, send->as.hosts.after, hosts, max, &more);
     for (size_t i = 0; i < n_hosts && !cut; i++) {
         const struct core_host_row *h = &hosts[i];
         struct wire_host_row row = {.host = h->host,

@@ -201,6 +201,7 @@ static void small_request(struct ingress *in, peer_id peer, const struct wire_me
         e.type = EVENT_HOSTS;
         e.as.hosts.after = m->as.hosts.after;
         e.as.hosts.max = m->as.hosts.max;
+        e.as.hosts.selector = m->as.hosts.selector;
         break;
     case WIRE_ROOM:
         e.type = EVENT_ROOM;

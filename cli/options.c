@@ -78,8 +78,8 @@ const struct opt_spec options_global[] = {
 static const struct opt_spec target_rows[] = {
     {.kind = OPT_HEADING, .help = "Where it runs"},
     {"on", 0, OPT_STRING, "SELECTOR",
-     "hosts that may run it: a name (db1), a label (role=db), all, or "
-     "several with commas",
+     "hosts that may run it: db1, web[1-8], role=db, all, joined by commas, "
+     "and, or, not",
      &shared.on, NULL, 0, 0},
     {"each", 0, OPT_FLAG, NULL, "one command for every matching host; default: any one of them",
      &shared.each, NULL, 0, 0},

@@ -1,61 +1,17 @@
-/* Which hosts a selector takes, seen from here.
- *
- * The broker decides when a command is submitted; this tells beforehand, by the same rules over the
- * hosts that it lists: a selector is a comma list of host names, KEY=VALUE labels and "all". */
+/* Which hosts a selector takes, by the word of the broker, which decides about submissions too. A
+ * host that is away counts: "each" expects it, "any" may wait for it. */
 #include "cli/targets.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include <muster.h>
 
-#include "base/bytes.h"
 #include "cli/broker.h"
 #include "cli/exit.h"
 #include "cli/json.h"
 #include "cli/options.h"
 #include "cli/record.h"
 #include "cli/say.h"
-
-static bool item_takes(struct bytes item, const char *host, const char *const *labels)
-{
-    if (bytes_equal_str(item, "all") || bytes_equal_str(item, "@all")) {
-        return true;
-    }
-    if (bytes_find(item, '=') < 0) {
-        return bytes_equal_str(item, host);
-    }
-    for (; labels != NULL && *labels != NULL; labels++) {
-        if (bytes_equal_str(item, *labels)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool targets_match(const char *selector, const char *host, const char *const *labels)
-{
-    if (selector == NULL || selector[0] == '\0') {
-        return true;
-    }
-    for (;;) {
-        size_t size = strcspn(selector, ",");
-        struct bytes item = bytes_of(selector, size);
-        while (item.size > 0 && item.data[0] == ' ') {
-            item = bytes_slice(item, 1, SIZE_MAX);
-        }
-        while (item.size > 0 && item.data[item.size - 1] == ' ') {
-            item.size--;
-        }
-        if (item.size > 0 && item_takes(item, host, labels)) {
-            return true;
-        }
-        if (selector[size] == '\0') {
-            return false;
-        }
-        selector += size + 1;
-    }
-}
 
 struct targets {
     struct emit emit;
@@ -65,10 +21,6 @@ struct targets {
 static int on_host(const muster_host_info *host, void *arg)
 {
     struct targets *targets = arg;
-    /* "each" expects every known host, away or not; "any" waits for one that comes. */
-    if (!targets_match(shared.on, host->host, host->labels)) {
-        return 0;
-    }
     targets->found++;
     if (emit_is_wanted()) {
         struct buffer object = BUFFER_EMPTY;
@@ -90,7 +42,7 @@ int targets_print(void)
         return status;
     }
     emit_begin(&targets.emit, NULL, true);
-    int64_t code = muster_hosts(broker.pool, on_host, &targets);
+    int64_t code = muster_hosts_matching(broker.pool, shared.on, on_host, &targets);
     if (emit_is_wanted()) {
         emit_end(&targets.emit);
     }

@@ -143,6 +143,12 @@ static int build_host(const struct wire_host_row *row, struct arena *arena, must
 
 int64_t muster_hosts(muster_pool *pool, muster_host_fn *each, void *arg)
 {
+    return muster_hosts_matching(pool, NULL, each, arg);
+}
+
+int64_t muster_hosts_matching(muster_pool *pool, const char *selector, muster_host_fn *each,
+                              void *arg)
+{
     int rc = pool_enter(pool);
     if (rc != MUSTER_OK)
         return rc;
@@ -159,6 +165,7 @@ int64_t muster_hosts(muster_pool *pool, muster_host_fn *each, void *arg)
             break;
         }
         request->message.as.hosts.after = after;
+        request->message.as.hosts.selector = bytes_of_str(selector);
         rc = request_run(pool, request, 0, pool_request_deadline(pool));
         request_free(pool, before);
         before = request;

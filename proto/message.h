@@ -186,6 +186,7 @@ struct wire_hosts {
     uint64_t request;
     struct bytes after;
     uint32_t max; /* 0 = the broker's choice */
+    struct bytes selector;
 };
 
 struct wire_cancel {

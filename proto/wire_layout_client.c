@@ -147,6 +147,7 @@ static const struct wire_field hosts_fields[] = {
     {WIRE_FIELD(wire_hosts, request)},
     {WIRE_FIELD(wire_hosts, after), .rule = RULE_WORD},
     {WIRE_FIELD(wire_hosts, max)},
+    {WIRE_FIELD(wire_hosts, selector), .rule = RULE_LINE, .max = WIRE_SELECTOR_MAX},
 };
 
 const struct wire_layout wire_layout_hosts =

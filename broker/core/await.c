@@ -171,6 +171,21 @@ static bool selector_is_good(const struct core *core, struct bytes text, struct 
     return true;
 }
 
+void hosts_request(struct core *core, const struct event *event, uint32_t client)
+{
+    struct send send = {.type = SEND_HOSTS, .peer = event->peer, .request = event->request};
+    struct say say = {.size = 0};
+    if (!selector_is_good(core, event->as.hosts.selector, &say)) {
+        refuse(core, event, REFUSAL_BAD_REQUEST, &say, 0);
+        return;
+    }
+    send.pool = pool_at(&core->pools, client_at(&core->clients, client)->pool)->id;
+    send.as.hosts.selector = turn_copy(core, event->as.hosts.selector);
+    send.as.hosts.after = turn_copy(core, event->as.hosts.after);
+    send.as.hosts.max = event->as.hosts.max;
+    send_add(core, &send);
+}
+
 /* The class whose members' slots count; 0 when nobody can match. */
 static uint32_t room_class(struct core *core, const struct event *event, uint32_t pool)
 {

@@ -175,15 +175,6 @@ static void answer_list(struct core *core, const struct event *event, uint32_t c
     send_add(core, &send);
 }
 
-static void answer_hosts(struct core *core, const struct event *event, uint32_t client)
-{
-    struct send send = {.type = SEND_HOSTS, .peer = event->peer, .request = event->request};
-    send.pool = pool_at(&core->pools, client_at(&core->clients, client)->pool)->id;
-    send.as.hosts.after = turn_copy(core, event->as.hosts.after);
-    send.as.hosts.max = event->as.hosts.max;
-    send_add(core, &send);
-}
-
 static void answer_ping(struct core *core, const struct event *event, uint32_t client)
 {
     (void)client;
@@ -242,7 +233,7 @@ static const struct {
     [EVENT_CURSOR] = {.of_client = move_cursor},
     [EVENT_STATS] = {.of_client = answer_stats},
     [EVENT_LIST] = {.of_client = answer_list},
-    [EVENT_HOSTS] = {.of_client = answer_hosts},
+    [EVENT_HOSTS] = {.of_client = hosts_request},
     [EVENT_CANCEL] = {.of_client = cancel_commands},
     [EVENT_ROOM] = {.of_client = wait_for_room},
     [EVENT_SHUTDOWN] = {.of_client = shut_down},

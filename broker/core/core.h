@@ -222,7 +222,7 @@ struct event {
         } stats;
         struct event_list list;
         struct {
-            struct bytes after;
+            struct bytes after, selector;
             uint32_t max;
         } hosts;
         struct event_cancel cancel;
@@ -312,7 +312,7 @@ struct send {
         } stats;
         struct event_list list; /* ranges owned by the outbox */
         struct {
-            struct bytes after;
+            struct bytes after, selector;
             uint32_t max;
         } hosts;
         struct {
@@ -446,9 +446,10 @@ struct core_host_row {
     uint32_t n_labels, n_functions;
     int64_t seen_wall_ns, skew_ns, round_trip_ns;
 };
-/* Hosts by name after `after`; returns the number, sets *ret_more. */
-size_t core_hosts(const struct core *core, struct bytes after, struct core_host_row *rows,
-                  size_t max, bool *ret_more);
+/* Hosts that match the well-formed selector (empty: all) by name after `after`; returns the number,
+ * sets *ret_more. */
+size_t core_hosts(const struct core *core, struct bytes selector, struct bytes after,
+                  struct core_host_row *rows, size_t max, bool *ret_more);
 
 bool core_disk_low(const struct core *core);
 

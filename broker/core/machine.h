@@ -222,7 +222,7 @@ typedef void worker_fn(struct core *core, const struct event *event, uint32_t wo
 
 handler_fn hello_client, greet_worker;
 client_fn submit_commands, read_records, wait_for, move_cursor, cancel_commands, wait_for_room,
-    shut_down, bye_client;
+    hosts_request, shut_down, bye_client;
 worker_fn work_renew, work_report, bye_worker;
 
 void cancels_flush(struct core *core);

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "base/assert.h"
 #include "broker/core/machine.h"
 
 struct bytes core_name(const struct core *core, uint32_t id)
@@ -199,19 +200,39 @@ static void fill_host(const struct core *core, const struct worker *worker,
                                   .round_trip_ns = worker->round_trip_now_ns};
 }
 
-size_t core_hosts(const struct core *core, struct bytes after, struct core_host_row *rows,
-                  size_t max, bool *ret_more)
+static bool host_is_wanted(const struct core *core, const struct selector *selector,
+                           const struct worker *worker)
+{
+    enum { LABELS_MAX = 256 };
+    struct bytes labels[LABELS_MAX];
+    uint32_t n = worker->labels.n < LABELS_MAX ? worker->labels.n : LABELS_MAX;
+    if (!worker_is_known(worker))
+        return false;
+    if (selector == NULL)
+        return true;
+    for (uint32_t i = 0; i < n; i++)
+        labels[i] = name_text(core, worker->labels.ids[i]);
+    return selector_matches(selector, name_text(core, worker->host_name), labels, n);
+}
+
+size_t core_hosts(const struct core *core, struct bytes selector, struct bytes after,
+                  struct core_host_row *rows, size_t max, bool *ret_more)
 {
     const struct slab *workers = &core->roster.workers;
     uint32_t lowest[HOST_ROWS_MAX];
+    struct selector compiled;
+    struct say why = {.size = 0};
+    bool has_selector = selector.size > 0;
     size_t n = 0;
     *ret_more = false;
     if (max > HOST_ROWS_MAX)
         max = HOST_ROWS_MAX;
+    if (has_selector)
+        MUST(selector_compile(selector, &compiled, &why) == 0);
     for (uint32_t w = slab_next(workers, 0); w != 0; w = slab_next(workers, w)) {
         const struct worker *worker = worker_at(&core->roster, w);
-        if (!worker_is_known(worker) ||
-            bytes_compare(name_text(core, worker->host_name), after) <= 0)
+        if (bytes_compare(name_text(core, worker->host_name), after) <= 0 ||
+            !host_is_wanted(core, has_selector ? &compiled : NULL, worker))
             continue;
         size_t at = n;
         while (at > 0 && host_is_before(core, w, lowest[at - 1]))
@@ -224,6 +245,8 @@ size_t core_hosts(const struct core *core, struct bytes after, struct core_host_
         lowest[at] = w;
         n++;
     }
+    if (has_selector)
+        selector_done(&compiled);
     for (size_t i = 0; i < n; i++)
         fill_host(core, worker_at(&core->roster, lowest[i]), &rows[i]);
     return n;

@@ -446,6 +446,9 @@ typedef struct muster_host_info {
 } muster_host_info;
 typedef int muster_host_fn(const muster_host_info *info, void *arg);
 MUSTER_API int64_t muster_hosts(muster_pool *pool, muster_host_fn *each, void *arg);
+/* Only those that match the selector as a submit would take it; NULL: all. */
+MUSTER_API int64_t muster_hosts_matching(muster_pool *pool, const char *selector,
+                                         muster_host_fn *each, void *arg);
 
 /* ---- futures and events --------------------------------------------------------------------- */
 

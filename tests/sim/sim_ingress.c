@@ -149,6 +149,7 @@ static void fill_small(struct event *e, const struct wire_message *m)
         e->type = EVENT_HOSTS;
         e->as.hosts.after = m->as.hosts.after;
         e->as.hosts.max = m->as.hosts.max;
+        e->as.hosts.selector = m->as.hosts.selector;
         break;
     case WIRE_ROOM:
         e->type = EVENT_ROOM;

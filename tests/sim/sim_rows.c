@@ -274,7 +274,8 @@ void sim_rows_hosts(struct sim *sim, const struct send *send)
     struct wire_host_row *rows = array(sim, HOSTS_MAX, sizeof *rows);
     struct wire_message m = {.type = WIRE_HOSTS_REPLY};
     bool more = false;
-    size_t n = core_hosts(sim->broker.core, send->as.hosts.after, hosts, HOSTS_MAX, &more);
+    size_t n = core_hosts(sim->broker.core, send->as.hosts.selector, send->as.hosts.after, hosts,
+                          HOSTS_MAX, &more);
     for (size_t i = 0; i < n; i++)
         rows[i] = (struct wire_host_row){.host = hosts[i].host,
                                          .worker = hosts[i].worker,

@@ -69,6 +69,15 @@ status 0 muster run --each -n -- true
 out_is nas1
 status 4 muster run --each -n --on nobody -- true
 err 'no host matches'
+for selector in 'nas[1-3]' 'role=d*' 'not web1' '(nas1 or web1) and role=db' 'web1,nas1' all; do
+    status 0 muster run -n --on "$selector" -- true
+    out_is nas1
+done
+status 0 muster run -n --on 'role=db' --json -- true
+out '"host":"nas1"'
+status 4 muster run -n --on 'not nas1' -- true
+status 125 muster run -n --on 'nas[1-' -- true
+err 'character 4'
 
 # submit, wait, show, ps.
 status 0 muster submit -- true

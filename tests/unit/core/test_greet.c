@@ -390,7 +390,7 @@ static void test_greet__display_names_are_unique(void **state)
     simple(s, EVENT_GONE, 101);
     greet(s, 102, (struct being){.host = "a", .id = 10, .incarnation = 1, .slots = 1});
     turn(s);
-    assert_int_equal(core_hosts(s->core, bytes_of_str(""), rows, 4, &more), 1);
+    assert_int_equal(core_hosts(s->core, bytes_of_str(""), bytes_of_str(""), rows, 4, &more), 1);
     assert_true(bytes_equal_str(rows[0].worker, "a-3130"));
 }
 

@@ -152,7 +152,7 @@ static void test_view__hosts_come_by_name(void **state)
     simple(s, EVENT_GONE, 103);
     renew(s, 102, 0);
     turn(s);
-    assert_int_equal(core_hosts(s->core, bytes_of_str(""), rows, 8, &more), 3);
+    assert_int_equal(core_hosts(s->core, bytes_of_str(""), bytes_of_str(""), rows, 8, &more), 3);
     assert_false(more);
     assert_true(bytes_equal_str(rows[0].host, "db1"));
     assert_true(bytes_equal_str(rows[1].host, "web1"));
@@ -162,11 +162,42 @@ static void test_view__hosts_come_by_name(void **state)
     assert_true(bytes_equal_str(core_name(s->core, rows[0].labels[0]), "role=db"));
     assert_false(rows[1].present);
     assert_int_equal(rows[2].running, 1);
-    assert_int_equal(core_hosts(s->core, bytes_of_str("db1"), rows, 1, &more), 1);
+    assert_int_equal(core_hosts(s->core, bytes_of_str(""), bytes_of_str("db1"), rows, 1, &more), 1);
     assert_true(more);
     assert_true(bytes_equal_str(rows[0].host, "web1"));
-    assert_int_equal(core_hosts(s->core, bytes_of_str("web1"), rows, 8, &more), 1);
-    assert_int_equal(core_hosts(s->core, bytes_of_str("web2"), rows, 8, &more), 0);
+    assert_int_equal(core_hosts(s->core, bytes_of_str(""), bytes_of_str("web1"), rows, 8, &more),
+                     1);
+    assert_int_equal(core_hosts(s->core, bytes_of_str(""), bytes_of_str("web2"), rows, 8, &more),
+                     0);
+}
+
+/* A dry run asks by the rules of a submit, and gets the same refusal. */
+static void test_view__hosts_are_chosen_by_a_selector(void **state)
+{
+    struct scene *s = *state;
+    struct core_host_row rows[8];
+    bool more;
+    worker(s, 101, "web2", 2);
+    greet(s, 102,
+          (struct being){.host = "db1", .incarnation = 1, .slots = 1, .labels = {"role=db"}});
+    worker(s, 103, "web1", 3);
+    hello(s, 1, 11, "work");
+    turn(s);
+    struct bytes none = bytes_of_str("");
+    assert_int_equal(core_hosts(s->core, bytes_of_str("role=db"), none, rows, 8, &more), 1);
+    assert_true(bytes_equal_str(rows[0].host, "db1"));
+    assert_int_equal(core_hosts(s->core, bytes_of_str("not web1"), none, rows, 1, &more), 1);
+    assert_true(more);
+    assert_int_equal(
+        core_hosts(s->core, bytes_of_str("not web1"), bytes_of_str("db1"), rows, 8, &more), 1);
+    assert_true(bytes_equal_str(rows[0].host, "web2"));
+    assert_false(more);
+    assert_int_equal(core_hosts(s->core, bytes_of_str("web[3-9]"), none, rows, 8, &more), 0);
+    struct event event = {.type = EVENT_HOSTS, .peer = 1, .request = 7};
+    event.as.hosts.selector = bytes_of_str("web[1-");
+    step(s, event);
+    assert_refused(s, REFUSAL_BAD_REQUEST, "character 4");
+    turn(s);
 }
 
 int main(void)
@@ -178,6 +209,7 @@ int main(void)
         SCENE_TEST(test_view__lists_follow_the_ids),
         SCENE_TEST(test_view__lists_are_filtered),
         SCENE_TEST(test_view__hosts_come_by_name),
+        SCENE_TEST(test_view__hosts_are_chosen_by_a_selector),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
