@@ -79,7 +79,7 @@ static void commit_each(const struct submit *s, const struct event_submission *e
     uint64_t first = fact.track_id;
     fact.batch = batch;
     for (uint32_t w = slab_next(workers, 0); w != 0; w = slab_next(workers, w)) {
-        if (!submit_is_expected(core, w, selector, plan->function))
+        if (!submit_is_expected(core, w, s->pool, selector, plan->function))
             continue;
         fact.host = worker_at(&core->roster, w)->host_name;
         commit_one(s, &fact, e->body);

@@ -135,13 +135,16 @@ static bool check_function(struct submit *s, const struct event_submission *e, u
     return submit_refuse(s, REFUSAL_UNKNOWN_FUNCTION, index);
 }
 
-/* Hosts of an `each`: known, matching, and with this function. */
-bool submit_is_expected(const struct core *core, uint32_t w, const struct selector *selector,
-                        uint32_t function)
+/* Hosts of an `each`: known, matching, serving the pool, and with this function. */
+bool submit_is_expected(const struct core *core, uint32_t w, uint32_t pool,
+                        const struct selector *selector, uint32_t function)
 {
     struct bytes labels[LABELS_MAX];
     const struct worker *worker = worker_at(&core->roster, w);
     if (!worker_is_known(worker) || (function != 0 && !name_set_has(&worker->functions, function)))
+        return false;
+    if (pool != 0 && worker->pools.n > 0 &&
+        !name_set_has(&worker->pools, pool_at(&core->pools, pool)->name))
         return false;
     if (selector == NULL)
         return true;
@@ -151,13 +154,13 @@ bool submit_is_expected(const struct core *core, uint32_t w, const struct select
     return selector_matches(selector, name_text(core, worker->host_name), labels, n);
 }
 
-static uint32_t count_expected(const struct core *core, const struct selector *selector,
-                               uint32_t function, uint32_t enough)
+static uint32_t count_expected(const struct core *core, uint32_t pool,
+                               const struct selector *selector, uint32_t function, uint32_t enough)
 {
     const struct slab *workers = &core->roster.workers;
     uint32_t n = 0;
     for (uint32_t w = slab_next(workers, 0); w != 0 && n < enough; w = slab_next(workers, w))
-        n += submit_is_expected(core, w, selector, function);
+        n += submit_is_expected(core, w, pool, selector, function);
     return n;
 }
 
@@ -178,10 +181,10 @@ static bool check_hosts(struct submit *s, const struct event_submission *e, uint
 {
     const struct core *core = s->core;
     if (e->each) {
-        plan->hosts = count_expected(core, selector, plan->function, EACH_MAX + 1);
+        plan->hosts = count_expected(core, s->pool, selector, plan->function, EACH_MAX + 1);
         if (plan->hosts == 0)
             return refuse_selector(s, e, index, "There is no known host",
-                                   " and offers the function.");
+                                   ", serves this pool and offers the function.");
         if (plan->hosts > EACH_MAX) {
             s->refused.limit = EACH_MAX;
             return refuse_text(s, REFUSAL_TOO_LARGE, index,
@@ -189,7 +192,7 @@ static bool check_hosts(struct submit *s, const struct event_submission *e, uint
         }
         return true;
     }
-    if (selector != NULL && !has_member(s, plan) && count_expected(core, selector, 0, 1) == 0)
+    if (selector != NULL && !has_member(s, plan) && count_expected(core, 0, selector, 0, 1) == 0)
         return refuse_selector(s, e, index, "There is no known host", ".");
     return true;
 }

@@ -18,9 +18,9 @@ struct submit {
 /* Notes a refusal whose text is in `say`; false. */
 bool submit_refuse(struct submit *s, enum refusal refusal, uint32_t index);
 
-/* Is this known host expected to run an `each`? */
-bool submit_is_expected(const struct core *core, uint32_t worker, const struct selector *selector,
-                        uint32_t function);
+/* Is this known host expected to run an `each` of the pool (0: of any)? */
+bool submit_is_expected(const struct core *core, uint32_t worker, uint32_t pool,
+                        const struct selector *selector, uint32_t function);
 
 /* True when it is dealt with: answered as before, or refused because it is something else. */
 bool submit_repeat(struct submit *s);

@@ -137,12 +137,13 @@ void work_report(struct core *core, const struct event *event, uint32_t index)
         return;
     }
     const struct command *command = command_at(&core->commands, c);
-    bool is_lost_to_worker = r->state == STATE_LOST && command->place == PLACE_RUNNING &&
-                             (command->flags & COMMAND_RERUNNABLE) != 0 &&
+    bool is_lost_to_worker = r->state == STATE_LOST && (command->flags & COMMAND_RERUNNABLE) != 0 &&
                              (command->flags & COMMAND_STOPPING) == 0 &&
                              command_more(&core->commands, command)->starts < command->max_attempts;
     if (is_lost_to_worker) {
-        command_lose(core, c, r->reason);
+        /* Else it is a repeat, and the command is queued again already. */
+        if (command->place == PLACE_RUNNING)
+            command_lose(core, c, r->reason);
         answer(core, event, 0);
         return;
     }

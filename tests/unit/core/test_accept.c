@@ -64,6 +64,19 @@ static void test_accept__each_asks_hosts_that_offer_the_function(void **state)
     turn(s);
 }
 
+static void test_accept__each_asks_hosts_that_serve_the_pool(void **state)
+{
+    struct scene *s = *state;
+    two_workers(s);
+    greet(s, 103, (struct being){.host = "x1", .incarnation = 1, .slots = 1, .pool = "elsewhere"});
+    submit_this(s, 1, 1, (struct submission){.each = true});
+    turn(s);
+    assert_int_equal(sent(s, SEND_SUBMITTED, 1, 0)->as.submitted.count, 2);
+    submit_this(s, 1, 2, (struct submission){.each = true, .selector = "x1"});
+    assert_refused(s, REFUSAL_NO_MATCH, "serves this pool");
+    turn(s);
+}
+
 static void test_accept__transient_hosts_that_went_are_not_expected(void **state)
 {
     struct scene *s = *state;
@@ -127,6 +140,7 @@ int main(void)
         SCENE_TEST(test_accept__each_makes_one_command_per_known_host),
         SCENE_TEST(test_accept__each_keeps_to_the_hosts_that_it_found),
         SCENE_TEST(test_accept__each_asks_hosts_that_offer_the_function),
+        SCENE_TEST(test_accept__each_asks_hosts_that_serve_the_pool),
         SCENE_TEST(test_accept__transient_hosts_that_went_are_not_expected),
         SCENE_TEST(test_accept__a_batch_of_one_is_remembered),
         SCENE_TEST(test_accept__the_peak_counts_the_command_that_made_it),

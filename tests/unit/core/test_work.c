@@ -210,6 +210,37 @@ static void test_work__lost_to_its_worker_runs_again_when_it_may(void **state)
     assert_ended(s, 1, STATE_LOST, REASON_NONE);
 }
 
+/* The answer to such a record may be lost: its repeat must not end what is queued again. */
+static void test_work__a_repeated_lost_record_ends_nothing(void **state)
+{
+    struct scene *s =
+        with_running(state, (struct submission){.rerunnable = true, .max_attempts = 2});
+    renew(s, 101, 0);
+    report(s, 101, (struct report){.track_id = 1, .attempt = 1, .state = STATE_LOST});
+    turn(s);
+    assert_int_equal(state_of(s, 1), STATE_QUEUED);
+    report(s, 101, (struct report){.track_id = 1, .attempt = 1, .state = STATE_LOST});
+    turn(s);
+    assert_stale(s, 101);
+    assert_int_equal(state_of(s, 1), STATE_QUEUED);
+}
+
+/* S6: a record that comes behind the broker's own is no repeat of it. */
+static void test_work__a_record_of_what_was_declared_lost_is_stale(void **state)
+{
+    struct scene *s = with_running(state, (struct submission){.lost_after_ns = 1});
+    pass(s, 31 * MUSTER_S);
+    tick(s);
+    pass(s, 1 * MUSTER_S);
+    tick(s);
+    assert_int_equal(vault_records(s->vault), 1);
+    worker(s, 101, "web1", 1);
+    report_ok(s, 101, 1, 1);
+    turn(s);
+    assert_stale(s, 101);
+    assert_int_equal(vault_records(s->vault), 1);
+}
+
 /* S4: a renewal is answered with what it was sent with. */
 static void test_work__a_renewal_is_answered(void **state)
 {
@@ -258,6 +289,8 @@ int main(void)
         SCENE_TEST(test_work__a_silent_workers_record_is_accepted),
         SCENE_TEST(test_work__every_end_of_a_worker_is_taken),
         SCENE_TEST(test_work__lost_to_its_worker_runs_again_when_it_may),
+        SCENE_TEST(test_work__a_repeated_lost_record_ends_nothing),
+        SCENE_TEST(test_work__a_record_of_what_was_declared_lost_is_stale),
         SCENE_TEST(test_work__a_renewal_is_answered),
         SCENE_TEST(test_work__no_credit_takes_nothing),
         SCENE_TEST(test_work__goodbye_ends_the_session_and_keeps_what_is_held),
