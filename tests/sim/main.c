@@ -22,6 +22,14 @@ static void on_abort(int number)
     (void)ignored;
 }
 
+/* Of the sanitizers, when they are there: they do not end with a signal. */
+extern void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
+
+static void on_death(void)
+{
+    on_abort(0);
+}
+
 struct totals {
     uint64_t broken; /* seeds */
     uint64_t steps, commands, records, executions, acks, rows, duplicates, stale, lost;
@@ -90,6 +98,7 @@ static bool run_seed(const struct options *options, enum plant plant, uint64_t s
     if (!kept)
         printf("seed %llu breaks %s: %s -- repeat: %s", (unsigned long long)seed, sim->laws.law,
                sim->laws.text, repeat);
+    fflush(stdout);
     if (options->hash)
         printf("seed %llu hash %016llx lines %llu\n", (unsigned long long)seed,
                (unsigned long long)sim->trace.hash, (unsigned long long)sim->trace.lines);
@@ -199,5 +208,9 @@ int main(int argc, char **argv)
     }
     buffer_done(&message);
     signal(SIGABRT, on_abort);
+    if (__sanitizer_set_death_callback != NULL)
+        __sanitizer_set_death_callback(on_death);
+    if (options.trace)
+        setvbuf(stdout, NULL, _IOLBF, 0);
     return run_seeds(&options);
 }

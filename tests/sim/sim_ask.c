@@ -124,8 +124,9 @@ struct op *sim_ask_submit(struct sim *sim, struct sim_client *c, const struct la
     return sim_client_begin(sim, c, op, 0, MUSTER_NEVER) ? op : NULL;
 }
 
-static struct law_order some_order(struct sim *sim)
+static struct law_order some_order(struct sim *sim, const struct sim_client *c)
 {
+    bool is_shared = strcmp(c->opens, "shared") == 0;
     struct law_order order = {.rerunnable = chance(sim, 1, 2)};
     if (chance(sim, 1, 3))
         order.priority = (int32_t)rand_between(&sim->work, -3, 3);
@@ -138,6 +139,8 @@ static struct law_order some_order(struct sim *sim)
         order.place = PLACE_HOST;
         /* Only where somebody can run it: else it would be held for ever. */
         order.host = order.rare ? 0 : (uint32_t)rand_below(&sim->work, sim->swarm.workers);
+        if (order.host == 1 && sim->swarm.picky && !is_shared)
+            order.host = 0;
     } else if (chance(sim, 1, 5)) {
         order.place = PLACE_ROLE;
     }
@@ -189,7 +192,7 @@ static void ask_submit(struct sim *sim, struct sim_client *c)
     bool each = !sim->swarm.plain && chance(sim, 1, 10);
     uint32_t n = each || chance(sim, 1, 2) ? 1 : (uint32_t)rand_between(&sim->work, 1, SUBMIT_MAX);
     for (uint32_t i = 0; i < n; i++) {
-        struct law_order order = some_order(sim);
+        struct law_order order = some_order(sim, c);
         order.each = each;
         if (each && order.place == PLACE_HOST)
             order.place = PLACE_ANY;

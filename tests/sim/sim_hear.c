@@ -213,11 +213,11 @@ static void hear_answer(struct sim *sim, struct sim_client *c, const struct op *
 }
 
 /* Refusals that each kind of request may meet in this world. */
-static bool may_be_refused(const struct op *op, enum refusal refusal)
+static bool may_be_refused(const struct sim *sim, const struct op *op, enum refusal refusal)
 {
     switch ((int)refusal) {
     case REFUSAL_TIMED_OUT:
-        return op->deadline != MUSTER_NEVER;
+        return op->deadline <= sim->now;
     case REFUSAL_SHUTTING_DOWN:
         return true;
     case REFUSAL_QUEUE_FULL:
@@ -243,7 +243,7 @@ static bool may_be_refused(const struct op *op, enum refusal refusal)
 static void hear_refusal(struct sim *sim, struct sim_client *c, struct op *op, enum refusal refusal)
 {
     c->refused++;
-    if (!may_be_refused(op, refusal))
+    if (!may_be_refused(sim, op, refusal))
         laws_break(sim, "S13", "client %u: %s was refused with %s", c->number,
                    wire_type_name(op->message.type), refusal_name(refusal));
     if (op->kind == OP_SUBMIT && refusal == REFUSAL_SHUTTING_DOWN)

@@ -177,34 +177,57 @@ static struct wire_attempt attempt_of(const struct agent_id *id, enum agent_phas
                                  .phase = (enum wire_phase)phase};
 }
 
+static struct wire_worker_hello hello_of(struct sim *sim, const struct sim_worker *w,
+                                         struct bytes uuid)
+{
+    static struct bytes shared;
+    shared = bytes_of_str("shared");
+    bool picky = sim->swarm.picky && w->number == 1;
+    return (struct wire_worker_hello){.uuid = uuid,
+                                      .incarnation = w->notebook.incarnation,
+                                      .rebooted = notebook_is_unsure(&w->notebook) &&
+                                                  sim->swarm.plant != PLANT_REBOOT_NOT_TOLD,
+                                      .host = bytes_of_str(world_host_name(w->number)),
+                                      .slots = sim->swarm.slots[w->number],
+                                      .labels = world_labels(w->number),
+                                      .n_labels = world_has_role(w->number) ? 1 : 0,
+                                      .functions = world_functions(),
+                                      .n_functions = world_has_rare(w->number) ? 2 : 1,
+                                      .pools = &shared,
+                                      .n_pools = picky ? 1 : 0,
+                                      .transient = sim->swarm.transient && w->number == 3,
+                                      .credit = w->hello_credit,
+                                      .software = bytes_of_str("sim"),
+                                      .tree_kill = bytes_of_str("subreaper"),
+                                      .wall_ns = SIM_WALL_BASE_NS + sim->now + w->wall_skew_ns};
+}
+
+/* In parts, all of one moment. */
 static bool say_hello(struct sim *sim, struct sim_worker *w)
 {
     struct agent_attempt listed[ATTEMPTS_LISTED_MAX];
     struct wire_attempt attempts[ATTEMPTS_LISTED_MAX];
-    size_t n = agent_attempts(w->agent, listed, ATTEMPTS_LISTED_MAX);
+    size_t n = agent_attempts(w->agent, listed, ATTEMPTS_LISTED_MAX), at = 0;
     uint8_t uuid[WIRE_UUID_BYTES];
+    struct wire_message m = {.type = WIRE_WORKER_HELLO};
+    struct wire_worker_hello *hello = &m.as.worker_hello;
     MUST(n == agent_attempts_count(w->agent));
     for (size_t i = 0; i < n; i++)
         attempts[i] = attempt_of(&listed[i].id, listed[i].phase);
     world_uuid(sim, w->number, uuid);
-    struct wire_message m = {.type = WIRE_WORKER_HELLO};
-    m.as.worker_hello = (struct wire_worker_hello){
-        .uuid = bytes_of(uuid, sizeof uuid),
-        .incarnation = w->notebook.incarnation,
-        .rebooted = notebook_is_unsure(&w->notebook) && sim->swarm.plant != PLANT_REBOOT_NOT_TOLD,
-        .host = bytes_of_str(world_host_name(w->number)),
-        .slots = sim->swarm.slots[w->number],
-        .labels = world_labels(w->number),
-        .n_labels = world_has_role(w->number) ? 1 : 0,
-        .functions = world_functions(),
-        .n_functions = world_has_rare(w->number) ? 2 : 1,
-        .credit = w->hello_credit,
-        .software = bytes_of_str("sim"),
-        .tree_kill = bytes_of_str("subreaper"),
-        .wall_ns = SIM_WALL_BASE_NS + sim->now + w->wall_skew_ns,
-        .attempts = attempts,
-        .n_attempts = (uint32_t)n};
-    return say(sim, w, &m);
+    *hello = hello_of(sim, w, bytes_of(uuid, sizeof uuid));
+    do {
+        size_t left = n - at;
+        hello->attempts = attempts + at;
+        hello->n_attempts =
+            (uint32_t)left < sim->swarm.hello_max ? (uint32_t)left : sim->swarm.hello_max;
+        at += hello->n_attempts;
+        hello->more = at < n;
+        if (!say(sim, w, &m))
+            return false;
+        hello->part++;
+    } while (at < n);
+    return true;
 }
 
 static bool say_renew(struct sim *sim, struct sim_worker *w)

@@ -89,6 +89,9 @@ static void draw_sizes(struct swarm *swarm, struct rand *rand)
     swarm->turn_frames_max = (uint32_t)ONE_OF(rand, 1, 4, 64, 4096);
     swarm->peers_max = (uint32_t)ONE_OF(rand, 16, 256);
     swarm->monitor = rand_chance(rand, 1, 2);
+    swarm->picky = rand_chance(rand, 1, 6);
+    swarm->transient = rand_chance(rand, 1, 4);
+    swarm->hello_max = (uint32_t)ONE_OF(rand, 1, 3, 512);
 }
 
 static void draw_times(struct swarm *swarm, struct rand *rand)
@@ -134,6 +137,7 @@ void swarm_quiet(struct swarm *swarm)
         .slots = {2, 2, 2, 2},
         .ahead_max = 4,
         .turn_frames_max = 4096,
+        .hello_max = 512,
         .peers_max = 256,
         .latency_min_ns = 1 * MUSTER_MS,
         .latency_max_ns = 1 * MUSTER_MS,

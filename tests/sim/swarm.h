@@ -80,9 +80,12 @@ enum plant plant_find(const char *name);
 struct swarm {
     uint32_t faults; /* bit per fault */
     enum plant plant;
-    bool calm;    /* no fault at all */
-    bool plain;   /* one class, one slot, nothing but submits: dispatch order is checked (L10) */
-    bool monitor; /* workers are told that their connection is another one */
+    bool calm;      /* no fault at all */
+    bool plain;     /* one class, one slot, nothing but submits: dispatch order is checked (L10) */
+    bool picky;     /* worker 1 serves the pool "shared" alone */
+    bool transient; /* worker 3 is forgotten when it is gone */
+    uint32_t hello_max; /* attempts in one part of a HELLO */
+    bool monitor;       /* workers are told that their connection is another one */
     uint32_t workers, clients;
     uint32_t slots[WORKERS_MAX];
     uint32_t ahead_max;
