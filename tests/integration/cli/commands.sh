@@ -18,7 +18,7 @@ err 'failed'
 err 'exit 7'
 status 123 muster run -q -- sh -c 'exit 123'
 no_err
-status 127 muster run -- no-such-program-here
+status 127 muster run -- /no/such/program
 status 126 muster run -- /etc/passwd
 status 137 muster run -- sh -c 'kill -9 $$'
 err 'signal 9'
