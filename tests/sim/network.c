@@ -311,8 +311,10 @@ static void arrive_up(struct sim *sim, struct conn *conn)
     frame.route = conn->route;
     if (frame.size >= WIRE_HEAD_BYTES && frame.data[WIRE_HEAD_BYTES - 1] == WIRE_WORKER_HELLO)
         conn->greeted = true;
-    if (conn->greeted)
+    if (conn->greeted) {
+        sim->workers[conn->dealer].route = conn->route;
         sim->workers[conn->dealer].arrived = sim->now;
+    }
     enum side side = network_side(conn->dealer);
     release(sim, conn);
     if (!sim->net.listening) {
@@ -398,6 +400,12 @@ void network_forget(struct sim *sim, uint32_t route)
     struct conn *conn = conn_by_route(&sim->net, route);
     if (conn != NULL)
         conn->greeted = false;
+    /* What waits in the socket comes from nobody now. */
+    for (uint32_t i = 0; i < WORKERS_MAX; i++)
+        if (sim->workers[i].route == route) {
+            sim->workers[i].arrived = sim->workers[i].taken;
+            sim->workers[i].route = 0;
+        }
 }
 
 /* ---- faults ---------------------------------------------------------------------------------- */

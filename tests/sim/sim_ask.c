@@ -356,8 +356,11 @@ static void ask_list(struct sim *sim, struct sim_client *c)
 static void ask_hosts(struct sim *sim, struct sim_client *c)
 {
     struct op *op = sim_client_op(c, OP_HOSTS, WIRE_HOSTS);
-    if (op != NULL)
-        sim_client_begin(sim, c, op, 0, MUSTER_NEVER);
+    if (op == NULL)
+        return;
+    if (chance(sim, 1, 2))
+        op->message.as.hosts.selector = text(op, "role=db");
+    sim_client_begin(sim, c, op, 0, MUSTER_NEVER);
 }
 
 /* ---- the rest -------------------------------------------------------------------------------- */

@@ -103,7 +103,9 @@ void sim_broker_start(struct sim *sim)
     b->alive = true;
     b->paused = b->committing = b->commit_is_due = b->stop = false;
     b->life++;
-    b->core = core_new(&sim->swarm.limits);
+    struct core_limits limits = sim->swarm.limits;
+    limits.seed = sim->seed << 20 | b->life; /* else the same pool ids would come again */
+    b->core = core_new(&limits);
     b->box = outbox_new();
     b->peers = peers_new(sim->swarm.peers_max, sim->seed);
     arena_init(&b->arena, ARENA_BYTES);
@@ -112,6 +114,7 @@ void sim_broker_start(struct sim *sim)
     if (b->life > 0 && (sim->trace.print & TRACE_CORE) != 0)
         core_trace(b->core, core_line, sim);
     vault_load(sim, replay, sim);
+    vault_hints(sim);
     /* A planted bug has to be found by what it does. */
     if (!first && sim->swarm.plant == PLANT_NONE && core_digest(b->core) != b->digest)
         laws_break(sim, "DIGEST", "the state after the load is not the one before the crash");
@@ -225,6 +228,9 @@ static void take_frame(struct sim *sim, enum side side, struct frame frame)
     peer_id peer = peers_of(b->peers, side, bytes_of(route, sizeof route), &evicted);
     if (evicted != 0)
         step_simple(sim, EVENT_GONE, evicted);
+    for (uint32_t i = 0; i < WORKERS_MAX; i++)
+        if (sim->workers[i].route == frame.route)
+            sim->workers[i].taken = sim->now;
     TABLE_ADD(b->frames, frame);
     if (!sim_ingress(sim, side, peer, bytes_of(frame.data, frame.size), &error)) {
         laws_break(sim, "WIRE", "the broker cannot read a frame: %s", error.text);

@@ -65,7 +65,9 @@ struct sim_worker {
     TABLE_LIST(uint64_t) reports; /* handles of notes */
     muster_time wake_at, reopen_at;
     muster_time paused_to; /* the end of its last pause */
-    muster_time arrived;   /* when something of it last reached the broker's socket */
+    muster_time arrived;   /* when something of it last reached the broker's socket, */
+    muster_time taken;     /* … was taken from there, */
+    uint32_t route;        /* … over this connection, by which the broker knows it */
     int64_t wall_skew_ns;
     TABLE_LIST(struct bytes) told; /* REPORTs that a liar can repeat; owned */
 };

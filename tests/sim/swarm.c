@@ -75,7 +75,7 @@ static void draw_limits(struct core_limits *limits, struct rand *rand, uint64_t 
     if (rand_chance(rand, 1, 6))
         limits->keep_ns = ONE_OF(rand, 30 * MUSTER_S, 120 * MUSTER_S);
     if (rand_chance(rand, 1, 6))
-        limits->keep_private_ns = 600 * MUSTER_S;
+        limits->keep_private_ns = 60 * MUSTER_S;
 }
 
 static void draw_sizes(struct swarm *swarm, struct rand *rand)

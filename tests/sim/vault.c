@@ -182,6 +182,22 @@ void vault_load(struct sim *sim, void (*emit)(void *ctx, const struct fact *fact
     }
 }
 
+void vault_hints(struct sim *sim)
+{
+    enum { LOOKS = 4 };
+    const struct table *table = &sim->vault.table;
+    for (size_t i = 0; i < table->pools.n; i++) {
+        const struct row_pool *pool = &table->pools.items[i];
+        uint64_t kept = pool->records.n - pool->oldest;
+        uint64_t looks = kept < LOOKS ? kept : LOOKS;
+        for (uint64_t k = 1; !pool->gone && k <= looks; k++) {
+            uint64_t pos = pool->oldest + kept * k / looks;
+            core_retention_hint(sim->broker.core, pool->pool, pos,
+                                pool->records.items[pos - 1].recorded.recorded_wall_ns);
+        }
+    }
+}
+
 /* ---- reads ----------------------------------------------------------------------------------- */
 
 struct bytes vault_command(struct vault *vault, uint32_t pool, uint64_t track_id)

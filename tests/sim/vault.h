@@ -28,6 +28,9 @@ typedef struct bytes vault_body_fn(void *ctx, uint64_t handle);
 void vault_commit(struct sim *sim, const struct fact *facts, size_t n, vault_body_fn *body,
                   void *ctx);
 
+/* When the kept records were made, as hints.c of the broker tells the core: a few of each pool. */
+void vault_hints(struct sim *sim);
+
 typedef bool vault_record_fn(void *ctx, const struct row_record *record, struct bytes command);
 
 /* Each returns when `each` says false or `max` were seen. */
