@@ -29,8 +29,10 @@ void trace_line(struct sim *sim, enum trace_kind kind, const char *format, ...)
     uint64_t hash = (trace->hash ^ (uint64_t)sim->now) * UINT64_C(0x100000001b3);
     for (const char *at = line; *at != '\0'; at++)
         hash = (hash ^ (uint8_t)*at) * UINT64_C(0x100000001b3);
-    trace->hash = hash;
-    trace->lines++;
+    if (kind != TRACE_CORE) { /* those are there only when somebody reads them */
+        trace->hash = hash;
+        trace->lines++;
+    }
     if ((trace->print & kind) != 0)
         printf("%6lld.%06lld %s\n", (long long)(sim->now / MUSTER_S),
                (long long)(sim->now % MUSTER_S / MUSTER_US), line);
