@@ -132,7 +132,10 @@ session_of() {
 
 # gone PID: it has ended, whether or not somebody has asked for its status.
 gone() {
-    [ ! -e "/proc/$1/stat" ] || [ "$(awk '{ print $3 }' "/proc/$1/stat" 2>/dev/null || echo Z)" = Z ]
+    [ -e "/proc/$1/stat" ] || return 0
+    # The first thread is a zombie while others may still end, and hold what the process holds.
+    [ "$(ls "/proc/$1/task" 2>/dev/null | wc -l)" -le 1 ] &&
+        [ "$(awk '{ print $3 }' "/proc/$1/stat" 2>/dev/null || echo Z)" = Z ]
 }
 
 # some_runs WORD…: a process with exactly these arguments is there.
