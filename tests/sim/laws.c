@@ -370,8 +370,9 @@ void laws_ticked(struct sim *sim, const struct fact *fact)
 {
     const struct laws *laws = &sim->laws;
     bool is_lost = fact->type == FACT_RECORDED && fact->as.recorded.state == STATE_LOST;
-    /* A peer that had to make room is not known until it has said hello again. */
-    if ((fact->type != FACT_QUEUED && !is_lost) || sim->swarm.peers_max < 256)
+    /* A peer that had to make room, or was forgotten amid its HELLO, has to say hello again. */
+    bool half = swarm_has(&sim->swarm, FAULT_FULL_PIPE) && sim->swarm.hello_max < 512;
+    if ((fact->type != FACT_QUEUED && !is_lost) || sim->swarm.peers_max < 256 || half)
         return;
     uint32_t number = is_lost ? fact->as.recorded.pool : fact->as.queued.pool;
     uint64_t track_id = is_lost ? fact->as.recorded.track_id : fact->as.queued.track_id;
