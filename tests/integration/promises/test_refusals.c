@@ -358,6 +358,12 @@ static void test_bad_input__two_workers_cannot_be_one_host(void **state)
     assert_int_equal(c->seen[0].state, MUSTER_STATE_OK);
 }
 
+/* The broker may hang up at any byte; that is its right. */
+static void tell(int fd, const void *data, size_t size)
+{
+    (void)!send(fd, data, size, MSG_NOSIGNAL);
+}
+
 static void test_bad_input__a_client_that_vanishes_mid_submit_harms_nobody(void **state)
 {
     struct cluster *c = *state;
@@ -367,17 +373,17 @@ static void test_bad_input__a_client_that_vanishes_mid_submit_harms_nobody(void 
     /* A ZMTP greeting and the beginning of a frame of half a megabyte, then nothing. */
     static const unsigned char greeting[64] = {0xff, 0,    0, 0, 0,   0,   0,   0,
                                                1,    0x7f, 3, 0, 'N', 'U', 'L', 'L'};
-    static const unsigned char ready[] = {4,   25,  5,   'R', 'E', 'A', 'D', 'Y', 11,  'S',
+    static const unsigned char ready[] = {4,   28,  5,   'R', 'E', 'A', 'D', 'Y', 11,  'S',
                                           'o', 'c', 'k', 'e', 't', '-', 'T', 'y', 'p', 'e',
                                           0,   0,   0,   6,   'D', 'E', 'A', 'L', 'E', 'R'};
     static const unsigned char half[] = {2, 0, 0, 0, 0, 0, 8, 0, 0, 'M', 'U', 1, 2, 'x'};
     for (int i = 0; i < 20; i++) {
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-        assert_int_equal(write(fd, greeting, sizeof greeting), sizeof greeting);
+        tell(fd, greeting, sizeof greeting);
         if (i % 2 == 0) {
-            assert_int_equal(write(fd, ready, sizeof ready), sizeof ready);
-            assert_int_equal(write(fd, half, sizeof half), sizeof half);
+            tell(fd, ready, sizeof ready);
+            tell(fd, half, sizeof half);
         }
         close(fd);
     }
