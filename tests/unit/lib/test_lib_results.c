@@ -7,65 +7,7 @@
 
 #include "base/time.h"
 #include "fake_broker.h"
-
-struct fixture {
-    struct fake *fake;
-    muster_pool *pool;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-    f->fake = fake_start();
-    assert_int_equal(muster_pool_open(&f->pool, f->fake->uri, NULL), 0);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    assert_int_equal(muster_pool_close(&f->pool), 0);
-    fake_stop(f->fake);
-    free(f);
-    return 0;
-}
-
-static muster_command *echo(int64_t i)
-{
-    muster_command *command = muster_command_call("echo");
-    assert_non_null(command);
-    assert_int_equal(muster_command_arg_int(command, i), 0);
-    return command;
-}
-
-static int64_t submit_echo(struct fixture *f, int64_t i)
-{
-    muster_command *command = echo(i);
-    int64_t id = muster_submit(f->pool, command);
-    muster_command_free(command);
-    return id;
-}
-
-struct seen {
-    int64_t pos[64];
-    int64_t result[64];
-    char error[64][32];
-    int n;
-    int stop_at; /* stop with the n-th, 0: never */
-};
-
-static int see(const muster_record *record, void *arg)
-{
-    struct seen *seen = arg;
-    assert_true(seen->n < 64);
-    seen->pos[seen->n] = record->pos;
-    seen->result[seen->n] = muster_value_int(record->result);
-    snprintf(seen->error[seen->n], sizeof seen->error[0], "%s",
-             record->error_type ? record->error_type : "");
-    seen->n++;
-    return seen->n == seen->stop_at;
-}
+#include "fixture.h"
 
 /* ---- results -------------------------------------------------------------------------------- */
 
